@@ -1,0 +1,140 @@
+/*
+ * shim.h - what the kernel side of `optimizer` does for the TypeScript side.
+ *
+ * The shim does the work that has to be near the kernel: one fanotify group,
+ * one thread that drains it, short-lived threads that join a container's mount
+ * namespace to place a mark. It knows nothing of containers, images or lists.
+ *
+ * Rules that hold for every function:
+ *  - returns >= 0, or -errno of the call that failed;
+ *  - callable from one thread at a time, and never blocks, unless it says so;
+ *  - copies what it is given, keeps no pointer of the caller;
+ *  - allocates nothing after opt_start(), calls nothing back, logs nothing.
+ *
+ * Everything that happens later (events, answers to opt_mark() and
+ * opt_barrier()) comes as records through the stream that opt_start() makes.
+ */
+#ifndef OPTIMIZER_SHIM_H
+#define OPTIMIZER_SHIM_H
+
+#include <stdint.h>
+
+/* Changes whenever a record or a signature does; checked when the shim is loaded. */
+#define OPT_ABI_VERSION 1
+
+/* Kinds of records. */
+enum {
+	OPT_RECORD_OPEN = 1,     /* a file was opened */
+	OPT_RECORD_OVERFLOW = 2, /* the kernel's queue was full: opens were lost here */
+	OPT_RECORD_LOST = 3,     /* one event could not be delivered; `status` says why */
+	OPT_RECORD_ARMING = 4,   /* `token` is about to be marked: its mount and device */
+	OPT_RECORD_MARKED = 5,   /* `token` is marked (`status` 0), or not (-errno, `flags` = step) */
+	OPT_RECORD_BARRIER = 6,  /* all events queued before opt_barrier(token) are in the stream */
+};
+
+/* `flags` of OPT_RECORD_OPEN. */
+enum {
+	OPT_OPEN_EXEC = 1,    /* opened to be executed, as program or interpreter */
+	OPT_OPEN_DELETED = 2, /* unlinked by now; the path still ends in " (deleted)" */
+};
+
+/* `flags` of OPT_RECORD_MARKED: the step that failed. */
+enum {
+	OPT_STEP_OPEN_NAMESPACE = 1, /* open /proc/PID/ns/mnt */
+	OPT_STEP_OPEN_ROOT = 2,      /* open /proc/PID/root */
+	OPT_STEP_STAT_ROOT = 3,      /* statx of that root */
+	OPT_STEP_MARK = 4,           /* fanotify_mark */
+};
+
+/* Scope of a mark. */
+enum {
+	OPT_SCOPE_MOUNT = 0,      /* opens through the root mount only */
+	OPT_SCOPE_FILESYSTEM = 1, /* opens through any mount of the root's super block */
+};
+
+/* `options` of opt_start(). */
+enum {
+	OPT_BOUNDED_QUEUE = 1, /* for tests: the kernel's own queue limit applies, to force overflows */
+};
+
+/*
+ * One record, in host byte order, followed by `path_length` bytes of path (no
+ * NUL) and zeros up to `length`, which is a multiple of 8.
+ */
+struct opt_record {
+	uint32_t length;      /*  0: of the whole record, this header included */
+	uint32_t kind;        /*  4: OPT_RECORD_* */
+	uint64_t time_ns;     /*  8: CLOCK_MONOTONIC when the record was made */
+	uint64_t mount_id;    /* 16: the mount the file was opened through, or that is being armed */
+	uint64_t token;       /* 24: of opt_mark() or opt_barrier(); 0 for events */
+	uint64_t size;        /* 32: of the file, bytes */
+	uint32_t dev_major;   /* 40: st_dev of the file, or of the root directory that is armed */
+	uint32_t dev_minor;   /* 44 */
+	int32_t pid;          /* 48: process that opened */
+	int32_t status;       /* 52: 0 or -errno */
+	uint32_t mode;        /* 56: st_mode */
+	uint16_t flags;       /* 60: by kind, above */
+	uint16_t path_length; /* 62 */
+};
+
+struct opt_tracer;
+
+/* Returns OPT_ABI_VERSION. */
+int32_t opt_abi_version(void);
+
+/*
+ * Raises the soft limit of open files to the hard one: every event that is read
+ * installs a descriptor. Returns the new limit, INT32_MAX at most.
+ */
+int32_t opt_raise_nofile(void);
+
+/* Sets FD_CLOEXEC, so that no child keeps the descriptor. */
+int32_t opt_set_cloexec(int32_t fd);
+
+/*
+ * Makes the group, the stream and the drain thread. Stores the tracer and the
+ * reading end of the stream, which the caller owns and closes after opt_stop().
+ * -EPERM without CAP_SYS_ADMIN, -EOPNOTSUPP where statx() has no mount ids.
+ */
+int32_t opt_start(uint32_t options, struct opt_tracer **tracer_out, int32_t *stream_fd_out);
+
+/*
+ * Marks the root of process `pid`, on a thread of its own that joins the
+ * process's mount namespace. Answers with OPT_RECORD_ARMING, which precedes
+ * every event of the mark, then OPT_RECORD_MARKED; with the latter alone when it
+ * fails before. The workload may run once the second one is there.
+ * -EAGAIN when as many marks are under way as the shim can hold.
+ */
+int32_t opt_mark(struct opt_tracer *tracer, uint64_t token, int32_t pid, uint32_t scope);
+
+/*
+ * Takes back a mark if `pid` is alive and its root still is the mount
+ * `mount_id`. No answer: a mark vanishes with its mount or super block anyway.
+ */
+int32_t opt_unmark(struct opt_tracer *tracer, uint64_t mount_id, int32_t pid, uint32_t scope);
+
+/*
+ * Asks for OPT_RECORD_BARRIER once everything that is in the kernel's queue now
+ * has been written to the stream. Tokens must grow; one record answers for all
+ * tokens up to its own.
+ */
+int32_t opt_barrier(struct opt_tracer *tracer, uint64_t token);
+
+/*
+ * Forgets which files were seen, so that each is reported once more, and says
+ * whether files are to be ignored by the kernel after their first event from
+ * now on (`ignoring` 0 or 1). In effect before a barrier asked for afterwards.
+ */
+int32_t opt_forget(struct opt_tracer *tracer, uint32_t ignoring);
+
+/* Number of repeated events that the shim dropped itself, modulo 2^31. */
+int32_t opt_repeats(struct opt_tracer *tracer);
+
+/*
+ * Ends the thread and closes the group and the writing end of the stream. Events
+ * still in the queue are dropped: ask for a barrier first. Blocks until the
+ * thread has ended, some milliseconds. The tracer is gone afterwards.
+ */
+int32_t opt_stop(struct opt_tracer *tracer);
+
+#endif
