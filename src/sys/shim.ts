@@ -1,0 +1,112 @@
+import { dlopen, type FFIFunction, ptr } from "bun:ffi";
+import { closeSync, readFileSync, writeSync } from "node:fs";
+import libraryPath from "../../dist/shim.so" with { type: "file" };
+import { SyscallError } from "./errno.ts";
+
+/** Must equal OPT_ABI_VERSION of native/shim.h. */
+const ABI_VERSION = 1;
+
+const MFD_CLOEXEC = 1;
+
+/** `native/shim.h` as FFI sees it. The order of arguments is the header's. */
+const symbols = {
+  opt_abi_version: { args: [], returns: "i32" },
+  opt_raise_nofile: { args: [], returns: "i32" },
+  opt_set_cloexec: { args: ["i32"], returns: "i32" },
+  opt_start: { args: ["u32", "ptr", "ptr"], returns: "i32" },
+  opt_mark: { args: ["ptr", "u64", "i32", "u32"], returns: "i32" },
+  opt_unmark: { args: ["ptr", "u64", "i32", "u32"], returns: "i32" },
+  opt_barrier: { args: ["ptr", "u64"], returns: "i32" },
+  opt_forget: { args: ["ptr", "u32"], returns: "i32" },
+  opt_repeats: { args: ["ptr"], returns: "i32" },
+  opt_stop: { args: ["ptr"], returns: "i32" },
+} as const satisfies Record<string, FFIFunction>;
+
+/** What a mark covers: the root mount, or every mount of the root's super block. */
+export type MarkScope = "mount" | "filesystem";
+
+/** A fanotify group with its drain thread. Its answers come through the stream; see native/shim.h. */
+export interface NativeTracer {
+  /** Reading end of the stream of records. Owned by the caller, and open until it closes it. */
+  readonly streamFd: number;
+  /** Throws SyscallError when the mark cannot even be tried. */
+  mark(token: number, pid: number, scope: MarkScope): void;
+  unmark(mountId: number, pid: number, scope: MarkScope): void;
+  barrier(token: number): void;
+  forget(ignoring: boolean): void;
+  /** Repeated events that never reached the stream. */
+  repeats(): number;
+  /** Ends the thread; blocks for some milliseconds. */
+  stop(): void;
+}
+
+/** The loaded shim. */
+export interface Shim {
+  /** Raises the soft limit of open files to the hard one and returns it. */
+  raiseOpenFileLimit(): number;
+  /** Keeps children from inheriting `fd`. */
+  setCloseOnExec(fd: number): void;
+  /** Throws SyscallError, EPERM without CAP_SYS_ADMIN. `boundedQueue` is for tests of overflow. */
+  start(options?: { readonly boundedQueue?: boolean }): NativeTracer;
+}
+
+const scopeNumber = { mount: 0, filesystem: 1 } as const satisfies Record<MarkScope, number>;
+const BOUNDED_QUEUE = 1;
+
+/**
+ * Loads the shim out of this executable through a memfd: Bun's own way copies it to a predictable
+ * name in a folder that everybody can write to, and fails where that is mounted noexec.
+ * Not in a module's scope, so that `--help` and unit tests need no library.
+ */
+export function loadShim(): Shim {
+  const fd = copyToMemory(readFileSync(libraryPath));
+  const { symbols: native } = dlopen(`/proc/self/fd/${fd}`, symbols);
+  closeSync(fd);
+  const version = native.opt_abi_version();
+  if (version !== ABI_VERSION) {
+    throw new Error(
+      `Cannot use the native shim: its ABI is ${version}, wanted ${ABI_VERSION}; build again with "make optimizer"`,
+    );
+  }
+  return {
+    raiseOpenFileLimit: () => check("raise the limit of open files", native.opt_raise_nofile()),
+    setCloseOnExec: (fd) => void check(`set FD_CLOEXEC on descriptor ${fd}`, native.opt_set_cloexec(fd)),
+    start({ boundedQueue = false } = {}) {
+      const tracerOut = new BigUint64Array(1);
+      const streamOut = new Int32Array(1);
+      check(
+        "start tracing with fanotify",
+        native.opt_start(boundedQueue ? BOUNDED_QUEUE : 0, ptr(tracerOut), ptr(streamOut)),
+      );
+      const tracer = Number(tracerOut[0]) as unknown as ReturnType<typeof ptr>;
+      return {
+        streamFd: streamOut[0] ?? -1,
+        mark: (token, pid, scope) =>
+          void check(`mark process ${pid}`, native.opt_mark(tracer, token, pid, scopeNumber[scope])),
+        unmark: (mountId, pid, scope) =>
+          void check(`unmark process ${pid}`, native.opt_unmark(tracer, mountId, pid, scopeNumber[scope])),
+        barrier: (token) => void native.opt_barrier(tracer, token),
+        forget: (ignoring) => void native.opt_forget(tracer, ignoring ? 1 : 0),
+        repeats: () => native.opt_repeats(tracer),
+        stop: () => void native.opt_stop(tracer),
+      };
+    },
+  };
+}
+
+function check(act: string, returned: number): number {
+  if (returned < 0) throw SyscallError.fromReturn(act, returned);
+  return returned;
+}
+
+function copyToMemory(library: Uint8Array): number {
+  const { symbols: libc } = dlopen("libc.so.6", {
+    memfd_create: { args: ["ptr", "u32"], returns: "i32" },
+  });
+  const fd = libc.memfd_create(ptr(Buffer.from("optimizer-shim\0")), MFD_CLOEXEC);
+  if (fd < 0) throw new Error("Cannot load the native shim: memfd_create failed");
+  for (let written = 0; written < library.byteLength; ) {
+    written += writeSync(fd, library, written);
+  }
+  return fd;
+}

@@ -1,0 +1,94 @@
+import { deepestMount, type Mount, pathOnFileSystem } from "./mountinfo.ts";
+import type { DeviceNumber, OpenRecord } from "./records.ts";
+
+/** Where events of one trace come from. */
+export interface RoutedRoot {
+  /** The super block of the traced root (`major:minor` of mountinfo). */
+  readonly device: DeviceNumber;
+  /** Whether opens through other mounts of that super block belong to the trace too. */
+  readonly wholeFileSystem: boolean;
+}
+
+/** How a mount leads to a trace, or `undefined` when it leads to none. */
+type Route<T> = { readonly target: T; readonly mount: Mount | undefined } | undefined;
+
+/** An event that belongs to a trace: `path` is the file's path in the traced root. */
+export interface Routed<T> {
+  readonly target: T;
+  readonly path: string;
+}
+
+/** Mounts that lead nowhere are remembered too; more than this many are forgotten together. */
+const ROUTES_MAX = 4096;
+
+/**
+ * Tells which trace an event belongs to, by the mount the file was opened through.
+ *
+ * The root mount of each trace is known from the start. A process in the container may also have a
+ * mount namespace of its own, and the host sees the root file system where the runtime mounted it:
+ * such a mount is looked up once, in the mount table of the process that opened the file.
+ */
+export class Router<T extends RoutedRoot> {
+  readonly #roots = new Map<number, T>();
+  readonly #routes = new Map<number, Route<T>>();
+  readonly #readMounts: (pid: number | "self") => Mount[];
+
+  /** @param readMounts the mount table of a process, empty when the process is gone */
+  constructor(readMounts: (pid: number | "self") => Mount[]) {
+    this.#readMounts = readMounts;
+  }
+
+  /** Routes a mount to a trace as its root. Returns false when another trace has it already. */
+  add(mountId: number, target: T): boolean {
+    if (this.#roots.has(mountId)) return false;
+    this.#roots.set(mountId, target);
+    this.#routes.clear(); // a mount may have led nowhere only until now
+    return true;
+  }
+
+  /** Takes a trace off. Its late events lead nowhere from now on. */
+  remove(target: T): void {
+    for (const [mountId, root] of this.#roots) {
+      if (root === target) this.#roots.delete(mountId);
+    }
+    this.#routes.clear();
+  }
+
+  /** The trace of an event and the path in it, or undefined when it belongs to none. */
+  route(event: OpenRecord): Routed<T> | undefined {
+    const root = this.#roots.get(event.mountId);
+    if (root !== undefined) return { target: root, path: event.path };
+    const route = this.#lookUp(event);
+    if (route === undefined) return undefined;
+    const path = route.mount === undefined ? event.path : pathOnFileSystem(route.mount, event.path);
+    return path === undefined ? undefined : { target: route.target, path };
+  }
+
+  #lookUp(event: OpenRecord): Route<T> {
+    if (this.#routes.has(event.mountId)) return this.#routes.get(event.mountId);
+    const route = this.#resolve(event);
+    if (this.#routes.size >= ROUTES_MAX) this.#routes.clear();
+    this.#routes.set(event.mountId, route);
+    return route;
+  }
+
+  #resolve(event: OpenRecord): Route<T> {
+    const byDevice = new Map<DeviceNumber, T>();
+    for (const root of this.#roots.values()) {
+      if (root.wholeFileSystem) byDevice.set(root.device, root);
+    }
+    if (byDevice.size === 0) return undefined;
+    // Our own table first: a path of the host's view starts with the host's mount point, and a process
+    // of the host that was started in a chroot would show the same mount at another place.
+    const own = this.#readMounts("self").filter((mount) => mount.mountPoint !== "/");
+    for (const mounts of [own, this.#readMounts(event.pid)]) {
+      const candidates = mounts.filter((mount) => byDevice.has(mount.device));
+      const mount = deepestMount(candidates, event.path);
+      const target = mount === undefined ? undefined : byDevice.get(mount.device);
+      if (target !== undefined) return { target, mount };
+    }
+    // The process is gone. The file's own device tells in most cases, and never names a wrong trace.
+    const target = byDevice.get(event.device);
+    return target === undefined ? undefined : { target, mount: undefined };
+  }
+}

@@ -1,0 +1,360 @@
+import { readFileSync } from "node:fs";
+import { errnoName, errorCode, SyscallError } from "../sys/errno.ts";
+import type { MarkScope, NativeTracer, Shim } from "../sys/shim.ts";
+import { type ByteStream, openStream } from "../sys/stream.ts";
+import { type Mount, parseMountinfo, rootMount } from "./mountinfo.ts";
+import { type DeviceNumber, type OpenRecord, RecordDecoder, type TraceRecord } from "./records.ts";
+import { Router } from "./router.ts";
+
+/** A file that the traced workload opened. `path` is the one in the traced root, in latin1. */
+export interface FileOpen {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Since the trace was armed; 0 for what came while it was. */
+  readonly elapsedUs: number;
+  readonly mode: number;
+  readonly deleted: boolean;
+  readonly exec: boolean;
+  readonly pid: number;
+}
+
+/** Why events are missing from a trace. */
+export type Loss = "queue overflow" | `event lost: ${string}` | "tracer ended";
+
+/** Who is told of a trace's events. Called in the order of the kernel's queue. */
+export interface TraceObserver {
+  open(file: FileOpen): void;
+  lost(loss: Loss): void;
+}
+
+/** A trace that is under way. */
+export interface Trace {
+  /** The traced root, as mountinfo describes it. */
+  readonly root: Mount;
+  /** Waits until every event up to this moment has been given to the observer. */
+  drained(): Promise<void>;
+  /** Ends it: no more calls of the observer. `rootLives` when the traced processes may still run. */
+  close(rootLives: boolean): void;
+}
+
+/** Why a process cannot be traced. */
+export class TraceError extends Error {
+  override readonly name = "TraceError";
+
+  constructor(
+    readonly code:
+      | "process-gone"
+      | "host-root"
+      | "already-traced"
+      | "mark-failed"
+      | "too-late"
+      | "tracer-ended",
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** What to trace and how long to try. */
+export interface ArmOptions {
+  readonly pid: number;
+  readonly observer: TraceObserver;
+  /** Gives up after so long; a mark that comes later is taken back. */
+  readonly timeoutMs: number;
+  /** Whether a process whose root is the host's own may be traced. */
+  readonly hostRoot: "refuse" | "allow";
+}
+
+interface ActiveTrace {
+  readonly token: number;
+  readonly pid: number;
+  readonly root: Mount;
+  readonly scope: MarkScope;
+  readonly device: DeviceNumber;
+  readonly wholeFileSystem: boolean;
+  readonly observer: TraceObserver;
+  readonly armed: PromiseWithResolvers<void>;
+  state: "preparing" | "marking" | "armed" | "closed";
+  mountId: number | undefined;
+  armedAtNs: number;
+}
+
+/** All traces of this process: one fanotify group, one stream, told apart by mount. */
+export class Tracer {
+  readonly #native: NativeTracer;
+  readonly #decoder = new RecordDecoder();
+  readonly #router = new Router<ActiveTrace>(readMounts);
+  readonly #traces = new Map<number, ActiveTrace>();
+  /** Given up while their mark was under way: it is to be taken back when it comes. */
+  readonly #abandoned = new Map<number, ActiveTrace>();
+  readonly #barriers = new Map<number, () => void>();
+  /** Super blocks on which ignore marks of an ended trace may still hide files from the next one. */
+  readonly #stale = new Set<DeviceNumber>();
+  #stream: ByteStream | undefined;
+  #ended = false;
+  #ignoring = true;
+  #lastToken = 0;
+
+  private constructor(native: NativeTracer) {
+    this.#native = native;
+  }
+
+  /** Starts the group and its drain thread. Throws SyscallError, EPERM without CAP_SYS_ADMIN. */
+  static async start(shim: Shim, options: { readonly boundedQueue?: boolean } = {}): Promise<Tracer> {
+    const tracer = new Tracer(shim.start(options));
+    tracer.#stream = await openStream(
+      { fd: tracer.#native.streamFd },
+      { data: (chunk) => tracer.#receive(chunk), end: () => tracer.#end() },
+    );
+    return tracer;
+  }
+
+  /** How many traces are under way. */
+  get active(): number {
+    return this.#traces.size;
+  }
+
+  /**
+   * Marks the root of a process. Once it resolves, no open of a file there is missed.
+   * Rejects with TraceError and leaves nothing behind.
+   */
+  async arm({ pid, observer, timeoutMs, hostRoot }: ArmOptions): Promise<Trace> {
+    if (this.#ended) throw new TraceError("tracer-ended", "Cannot trace: the tracer has ended");
+    const root = rootOf(pid);
+    if (hostRoot === "refuse" && isHostRoot(root)) {
+      throw new TraceError("host-root", `Cannot trace process ${pid}: its root is the host's own`);
+    }
+    const trace: ActiveTrace = {
+      token: ++this.#lastToken,
+      pid,
+      root,
+      // An overlay super block belongs to one container. Any other may be the host's whole disk.
+      scope: root.fsType === "overlay" ? "filesystem" : "mount",
+      device: root.device,
+      wholeFileSystem: root.fsType === "overlay",
+      observer,
+      armed: Promise.withResolvers<void>(),
+      state: "preparing",
+      mountId: undefined,
+      armedAtNs: 0,
+    };
+    this.#traces.set(trace.token, trace);
+    const deadline = setTimeout(
+      () =>
+        trace.armed.reject(new TraceError("too-late", `Cannot mark process ${pid} within ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    try {
+      const wait = this.#prepareIgnoring(trace.device);
+      if (wait !== undefined) await Promise.race([wait, trace.armed.promise]);
+      this.#native.mark(trace.token, pid, trace.scope);
+      trace.state = "marking";
+      await trace.armed.promise;
+    } catch (error) {
+      this.#close(trace, true);
+      throw error;
+    } finally {
+      clearTimeout(deadline);
+    }
+    return {
+      root,
+      drained: () => this.#drained(),
+      close: (rootLives) => this.#close(trace, rootLives),
+    };
+  }
+
+  /** Repeated events that were dropped before they reached a trace. */
+  repeats(): number {
+    return this.#ended ? 0 : this.#native.repeats();
+  }
+
+  /** Ends everything. Traces that are still active are told that they lose events. */
+  stop(): void {
+    if (this.#ended) return;
+    this.#stream?.close();
+    this.#native.stop();
+  }
+
+  /**
+   * The kernel ignores a file after its first event, for the whole group. So a second trace of a
+   * super block would miss what the first has seen: then nothing is ignored while both last, and
+   * what was ignored is forgotten first.
+   */
+  #prepareIgnoring(device: DeviceNumber): Promise<void> | undefined {
+    const ignoring = !this.#superBlockIsShared();
+    if (ignoring === this.#ignoring && !this.#stale.has(device)) return undefined;
+    this.#ignoring = ignoring;
+    this.#stale.clear();
+    this.#native.forget(ignoring);
+    return this.#drained();
+  }
+
+  #superBlockIsShared(): boolean {
+    const devices = new Set<DeviceNumber>();
+    for (const trace of this.#traces.values()) devices.add(trace.device);
+    return devices.size < this.#traces.size;
+  }
+
+  #drained(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    const token = ++this.#lastToken;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#barriers.set(token, resolve);
+    this.#native.barrier(token);
+    return promise;
+  }
+
+  #close(trace: ActiveTrace, rootLives: boolean): void {
+    if (trace.state === "closed") return;
+    if (trace.state === "marking") this.#abandoned.set(trace.token, trace);
+    trace.state = "closed";
+    this.#traces.delete(trace.token);
+    this.#router.remove(trace);
+    if (this.#ended) return;
+    if (rootLives && trace.mountId !== undefined && !this.#abandoned.has(trace.token))
+      this.#unmark(trace, trace.mountId);
+    if (rootLives || !trace.wholeFileSystem) this.#stale.add(trace.device);
+    if (!this.#ignoring && !this.#superBlockIsShared()) {
+      this.#ignoring = true;
+      this.#native.forget(true);
+    }
+  }
+
+  #unmark(trace: ActiveTrace, mountId: number): void {
+    try {
+      this.#native.unmark(mountId, trace.pid, trace.scope);
+    } catch (error) {
+      // As many helpers as there can be are at work. The mark costs a little until its mount goes.
+      if (!(error instanceof SyscallError)) throw error;
+    }
+  }
+
+  #receive(chunk: Uint8Array): void {
+    for (const record of this.#decoder.push(chunk)) this.#handle(record);
+  }
+
+  #handle(record: TraceRecord): void {
+    switch (record.kind) {
+      case "open":
+        return this.#open(record);
+      case "overflow":
+        return this.#tellAll("queue overflow");
+      case "lost":
+        return this.#tellAll(`event lost: ${errnoName(record.errno)}`);
+      case "arming":
+        return this.#arming(record.token, record.mountId);
+      case "marked":
+        return this.#marked(record);
+      case "barrier":
+        return this.#barrierReached(record.token);
+    }
+  }
+
+  #open(event: OpenRecord): void {
+    const routed = this.#router.route(event);
+    if (routed === undefined) return;
+    const { target: trace, path } = routed;
+    trace.observer.open({
+      path,
+      sizeBytes: event.sizeBytes,
+      elapsedUs: Math.max(0, Math.round((event.timeNs - trace.armedAtNs) / 1000)),
+      mode: event.mode,
+      deleted: event.deleted,
+      exec: event.exec,
+      pid: event.pid,
+    });
+  }
+
+  #arming(token: number, mountId: number): void {
+    const trace = this.#traces.get(token);
+    if (trace === undefined) return;
+    if (this.#router.add(mountId, trace)) {
+      trace.mountId = mountId;
+      trace.armedAtNs = Number.POSITIVE_INFINITY; // until the mark is there
+    } else {
+      trace.armed.reject(
+        new TraceError(
+          "already-traced",
+          `Cannot trace process ${trace.pid}: its root is being traced already`,
+        ),
+      );
+    }
+  }
+
+  #marked(record: TraceRecord & { kind: "marked" }): void {
+    const abandoned = this.#abandoned.get(record.token);
+    if (abandoned !== undefined) {
+      this.#abandoned.delete(record.token);
+      if (record.errno === 0) this.#unmark(abandoned, record.mountId);
+    }
+    const trace = this.#traces.get(record.token);
+    if (trace === undefined) return;
+    if (record.errno !== 0) {
+      const act = `Cannot trace process ${trace.pid}: cannot ${record.step}: ${errnoName(record.errno)}`;
+      const gone = record.errno === 2 || record.errno === 3;
+      trace.armed.reject(new TraceError(gone ? "process-gone" : "mark-failed", act));
+      return;
+    }
+    trace.state = "armed";
+    trace.armedAtNs = record.timeNs;
+    trace.armed.resolve();
+  }
+
+  #barrierReached(reached: number): void {
+    for (const [token, resolve] of this.#barriers) {
+      if (token > reached) continue;
+      this.#barriers.delete(token);
+      resolve();
+    }
+  }
+
+  #tellAll(loss: Loss): void {
+    for (const trace of this.#traces.values()) trace.observer.lost(loss);
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#tellAll("tracer ended");
+    for (const trace of this.#traces.values()) {
+      trace.armed.promise.catch(() => {}); // only arm() waits for it, if anybody
+      trace.armed.reject(new TraceError("tracer-ended", "Cannot trace: the tracer has ended"));
+    }
+    this.#barrierReached(Number.POSITIVE_INFINITY);
+  }
+}
+
+function rootOf(pid: number): Mount {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/mountinfo`, "latin1");
+  } catch (error) {
+    throw new TraceError(
+      "process-gone",
+      `Cannot trace process ${pid}: ${errorCode(error)} for its mount table`,
+      {
+        cause: error,
+      },
+    );
+  }
+  const root = rootMount(parseMountinfo(text));
+  if (root === undefined) {
+    throw new TraceError("mark-failed", `Cannot trace process ${pid}: no mount is its root (a chroot?)`);
+  }
+  return root;
+}
+
+/** The mount table of a process; empty when it is gone. */
+function readMounts(pid: number | "self"): Mount[] {
+  try {
+    return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, "latin1"));
+  } catch {
+    return [];
+  }
+}
+
+/** A VM runtime's process stands on the host's own root, and there is nothing of the container in it. */
+function isHostRoot(root: Mount): boolean {
+  const own = rootMount(readMounts("self"));
+  return own !== undefined && own.device === root.device && own.root === root.root;
+}
