@@ -21,8 +21,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -668,6 +668,31 @@ int32_t opt_raise_nofile(void)
 int32_t opt_set_cloexec(int32_t fd)
 {
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int32_t opt_get_xattr(const char *path, const char *name, void *value, uint32_t size)
+{
+	ssize_t length = lgetxattr(path, name, value, size);
+
+	return length < 0 ? -errno : (int32_t)length;
+}
+
+int32_t opt_send_datagram(const char *path, const void *bytes, uint32_t length)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int rc = 0;
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (sendto(fd, bytes, length, MSG_NOSIGNAL, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		rc = -errno;
+	close(fd);
+	return rc;
 }
 
 int32_t opt_start(uint32_t options, struct opt_tracer **tracer_out, int32_t *stream_fd_out)

@@ -92,6 +92,19 @@ int32_t opt_raise_nofile(void);
 int32_t opt_set_cloexec(int32_t fd);
 
 /*
+ * Reads an extended attribute of the file itself at `path`, links not followed.
+ * Returns its length and stores at most `size` bytes; -ENODATA if there is none.
+ * May wait for the disk.
+ */
+int32_t opt_get_xattr(const char *path, const char *name, void *value, uint32_t size);
+
+/*
+ * Sends one datagram to the unix socket at `path` (syslog's), or drops it: it
+ * never waits. Returns 0, or -errno when it was dropped.
+ */
+int32_t opt_send_datagram(const char *path, const void *bytes, uint32_t length);
+
+/*
  * Makes the group, the stream and the drain thread. Stores the tracer and the
  * reading end of the stream, which the caller owns and closes after opt_stop().
  * -EPERM without CAP_SYS_ADMIN, -EOPNOTSUPP where statx() has no mount ids.

@@ -13,6 +13,8 @@ const symbols = {
   opt_abi_version: { args: [], returns: "i32" },
   opt_raise_nofile: { args: [], returns: "i32" },
   opt_set_cloexec: { args: ["i32"], returns: "i32" },
+  opt_get_xattr: { args: ["ptr", "ptr", "ptr", "u32"], returns: "i32" },
+  opt_send_datagram: { args: ["ptr", "ptr", "u32"], returns: "i32" },
   opt_start: { args: ["u32", "ptr", "ptr"], returns: "i32" },
   opt_mark: { args: ["ptr", "u64", "i32", "u32"], returns: "i32" },
   opt_unmark: { args: ["ptr", "u64", "i32", "u32"], returns: "i32" },
@@ -46,6 +48,10 @@ export interface Shim {
   raiseOpenFileLimit(): number;
   /** Keeps children from inheriting `fd`. */
   setCloseOnExec(fd: number): void;
+  /** An extended attribute of the file itself, or undefined. Paths and values are latin1. */
+  readXattr(path: string, name: string): string | undefined;
+  /** Sends a datagram to a unix socket without ever waiting. Returns whether it was taken. */
+  sendDatagram(path: string, bytes: Uint8Array): boolean;
   /** Throws SyscallError, EPERM without CAP_SYS_ADMIN. `boundedQueue` is for tests of overflow. */
   start(options?: { readonly boundedQueue?: boolean }): NativeTracer;
 }
@@ -71,6 +77,12 @@ export function loadShim(): Shim {
   return {
     raiseOpenFileLimit: () => check("raise the limit of open files", native.opt_raise_nofile()),
     setCloseOnExec: (fd) => void check(`set FD_CLOEXEC on descriptor ${fd}`, native.opt_set_cloexec(fd)),
+    readXattr(path, name) {
+      const value = Buffer.alloc(256);
+      const length = native.opt_get_xattr(cString(path), cString(name), value, value.byteLength);
+      return length < 0 ? undefined : value.toString("latin1", 0, length);
+    },
+    sendDatagram: (path, bytes) => native.opt_send_datagram(cString(path), bytes, bytes.byteLength) === 0,
     start({ boundedQueue = false } = {}) {
       const tracerOut = new BigUint64Array(1);
       const streamOut = new Int32Array(1);
@@ -92,6 +104,10 @@ export function loadShim(): Shim {
       };
     },
   };
+}
+
+function cString(text: string): Uint8Array {
+  return Buffer.from(`${text}\0`, "latin1");
 }
 
 function check(act: string, returned: number): number {

@@ -29,8 +29,6 @@ export interface TraceObserver {
 
 /** A trace that is under way. */
 export interface Trace {
-  /** The traced root, as mountinfo describes it. */
-  readonly root: Mount;
   /** Waits until every event up to this moment has been given to the observer. */
   drained(): Promise<void>;
   /** Ends it: no more calls of the observer. `rootLives` when the traced processes may still run. */
@@ -59,6 +57,8 @@ export class TraceError extends Error {
 /** What to trace and how long to try. */
 export interface ArmOptions {
   readonly pid: number;
+  /** Of that process, from rootOf(). */
+  readonly root: Mount;
   readonly observer: TraceObserver;
   /** Gives up after so long; a mark that comes later is taken back. */
   readonly timeoutMs: number;
@@ -119,9 +119,8 @@ export class Tracer {
    * Marks the root of a process. Once it resolves, no open of a file there is missed.
    * Rejects with TraceError and leaves nothing behind.
    */
-  async arm({ pid, observer, timeoutMs, hostRoot }: ArmOptions): Promise<Trace> {
+  async arm({ pid, root, observer, timeoutMs, hostRoot }: ArmOptions): Promise<Trace> {
     if (this.#ended) throw new TraceError("tracer-ended", "Cannot trace: the tracer has ended");
-    const root = rootOf(pid);
     if (hostRoot === "refuse" && isHostRoot(root)) {
       throw new TraceError("host-root", `Cannot trace process ${pid}: its root is the host's own`);
     }
@@ -158,7 +157,6 @@ export class Tracer {
       clearTimeout(deadline);
     }
     return {
-      root,
       drained: () => this.#drained(),
       close: (rootLives) => this.#close(trace, rootLives),
     };
@@ -324,7 +322,8 @@ export class Tracer {
   }
 }
 
-function rootOf(pid: number): Mount {
+/** The mount that a process has as its root. Throws TraceError: process-gone, or mark-failed for a chroot. */
+export function rootOf(pid: number): Mount {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/mountinfo`, "latin1");

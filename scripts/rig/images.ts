@@ -1,0 +1,164 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { run } from "./command.ts";
+import { folderLayer, type Layer, type LayerEntry } from "./layers.ts";
+import { buildImage, type Image, type ImageName } from "./oci.ts";
+import type { Packages } from "./packages.ts";
+
+/** The image that every pod's first container is made of. Both versions of containerd are told this name. */
+export const PAUSE_NAME = "rig.invalid/pause:1";
+
+/** How many files under /data the workload of the image "static" opens. */
+export const STATIC_FILES = 200;
+
+/** Makes the images that the tests share. Each is built once for one `Images`, into `folder`. */
+export class Images {
+  readonly #folder: string;
+  readonly #packages: Packages;
+  readonly #built = new Map<string, Promise<Image>>();
+
+  constructor(folder: string, packages: Packages) {
+    this.#folder = folder;
+    this.#packages = packages;
+  }
+
+  /** One static binary that waits. */
+  pause(): Promise<Image> {
+    return this.#once("pause", async () => {
+      const program = await this.#compile("pause");
+      return buildImage(this.#folder, {
+        names: [PAUSE_NAME],
+        layers: [[{ kind: "copy", path: "/pause", source: program, mode: 0o755 }]],
+        config: { entrypoint: ["/pause"] },
+      });
+    });
+  }
+
+  /**
+   * One static binary that opens /data/000 to /data/199 before anything else. Arguments: nothing to exit with 0, a
+   * number to exit with that, or `sleep` to wait for SIGTERM.
+   */
+  static(name: ImageName = "docker.io/library/static:latest"): Promise<Image> {
+    return this.#once(`static ${name}`, async () => {
+      const program = await this.#compile("static");
+      return buildImage(this.#folder, {
+        names: [name],
+        layers: [[{ kind: "copy", path: "/static", source: program, mode: 0o755 }], dataLayer()],
+        config: { entrypoint: ["/static"], env: ["PATH=/"] },
+      });
+    });
+  }
+
+  /** busybox, with a hard link for each of its commands in /bin, as the official image has. */
+  busybox(name: ImageName = "docker.io/library/busybox:latest"): Promise<Image> {
+    return this.#once(`busybox ${name}`, async () => {
+      const program = join(this.#packages.busybox.folder, "bin", "busybox");
+      const commands = (await run([program, "--list"])).trim().split("\n");
+      return buildImage(this.#folder, {
+        names: [name],
+        layers: [busyboxLayer(program, commands)],
+        config: { cmd: ["sh"], env: ["PATH=/bin"] },
+      });
+    });
+  }
+
+  /**
+   * nginx of Debian in three layers: a small Debian, the server, its configuration. An entrypoint script edits files of
+   * the image with `sed -i` and then becomes the server, which listens at NGINX_SOCKET.
+   */
+  nginx(name: ImageName = "docker.io/library/nginx:latest"): Promise<Image> {
+    return this.#once(`nginx ${name}`, async () => {
+      const { base, nginx } = this.#packages;
+      await run(["ldconfig", "-r", base.folder]);
+      return buildImage(this.#folder, {
+        names: [name],
+        layers: [debianLayer(base.folder), nginxLayer(nginx.folder), siteLayer()],
+        config: {
+          entrypoint: ["/docker-entrypoint.sh"],
+          cmd: ["nginx", "-g", "daemon off;"],
+          env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "NGINX_WORKERS=2"],
+          stopSignal: "SIGQUIT",
+        },
+      });
+    });
+  }
+
+  /** An image of the caller's own, built anew on every call. */
+  build(...args: Parameters<typeof buildImage> extends [string, ...infer Rest] ? Rest : never): Promise<Image> {
+    return buildImage(this.#folder, ...args);
+  }
+
+  #once(key: string, build: () => Promise<Image>): Promise<Image> {
+    const image = this.#built.get(key) ?? build();
+    this.#built.set(key, image);
+    return image;
+  }
+
+  async #compile(name: string): Promise<string> {
+    const program = join(this.#folder, name);
+    await mkdir(this.#folder, { recursive: true });
+    await run(["gcc", "-static", "-O2", "-Wall", "-o", program, join(import.meta.dir, "programs", `${name}.c`)]);
+    return program;
+  }
+}
+
+/** Where nginx listens, inside its container. */
+export const NGINX_SOCKET = "/run/nginx.sock";
+
+function* dataLayer(): Generator<LayerEntry> {
+  yield { kind: "folder", path: "/data" };
+  for (let index = 0; index < STATIC_FILES; index++) {
+    const name = `${index}`.padStart(3, "0");
+    yield { kind: "file", path: `/data/${name}`, content: `${name}\n` };
+  }
+}
+
+function* busyboxLayer(program: string, commands: readonly string[]): Generator<LayerEntry> {
+  for (const path of ["/bin", "/etc", "/root"]) yield { kind: "folder", path };
+  yield { kind: "folder", path: "/tmp", mode: 0o1777 };
+  yield { kind: "file", path: "/etc/passwd", content: PASSWD };
+  yield { kind: "file", path: "/etc/group", content: GROUP };
+  yield { kind: "copy", path: "/bin/busybox", source: program, mode: 0o755 };
+  for (const command of commands) {
+    if (command !== "busybox") yield { kind: "hardlink", path: `/bin/${command}`, target: "/bin/busybox" };
+  }
+}
+
+function* debianLayer(folder: string): Generator<LayerEntry> {
+  yield* folderLayer(folder, isDocumentation);
+  yield { kind: "file", path: "/etc/passwd", content: PASSWD };
+  yield { kind: "file", path: "/etc/group", content: GROUP };
+}
+
+function nginxLayer(folder: string): Layer {
+  // The links of the merged /usr lie in the layer below already.
+  const merged = ["/bin", "/sbin", "/lib", "/lib64"];
+  return folderLayer(folder, (path) => merged.includes(path) || isDocumentation(path));
+}
+
+function* siteLayer(): Generator<LayerEntry> {
+  const copy = (path: string, file: string, mode = 0o644) =>
+    ({ kind: "copy", path, source: join(import.meta.dir, "nginx", file), mode }) as const;
+  yield copy("/docker-entrypoint.sh", "docker-entrypoint.sh", 0o755);
+  yield { kind: "folder", path: "/docker-entrypoint.d" };
+  yield copy("/docker-entrypoint.d/10-name-server.sh", "10-name-server.sh", 0o755);
+  yield copy("/docker-entrypoint.d/20-tune-workers.sh", "20-tune-workers.sh", 0o755);
+  yield copy("/etc/nginx/nginx.conf", "nginx.conf");
+  yield { kind: "folder", path: "/etc/nginx/conf.d" };
+  yield copy("/etc/nginx/conf.d/default.conf", "default.conf");
+  yield { kind: "symlink", path: "/var/log/nginx/access.log", target: "/dev/stdout" };
+  yield { kind: "symlink", path: "/var/log/nginx/error.log", target: "/dev/stderr" };
+}
+
+function isDocumentation(path: string): boolean {
+  return ["/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/lintian"].includes(path);
+}
+
+const PASSWD = [
+  "root:x:0:0:root:/root:/bin/sh",
+  "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin",
+  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin",
+  "",
+].join("\n");
+
+const GROUP = ["root:x:0:", "www-data:x:33:", "nogroup:x:65534:", ""].join("\n");

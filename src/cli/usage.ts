@@ -1,0 +1,47 @@
+import type { ArgsDef, CommandDef } from "citty";
+import { nearest } from "../nearest.ts";
+
+/** Wrong words on the command line. Its message is for the user, with the cure. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/**
+ * Refuses flags that a command does not have: citty itself passes over them in silence.
+ * Words behind `--` are the traced command's own.
+ */
+export function checkFlags(rawArgs: readonly string[], args: ArgsDef): void {
+  const known = Object.entries(args).filter(([, definition]) => definition.type !== "positional");
+  const names = known.map(([name]) => name);
+  const takesValue = new Set(known.filter(([, each]) => each.type === "string").map(([name]) => name));
+  for (let index = 0; index < rawArgs.length; index++) {
+    const word = rawArgs[index] ?? "";
+    if (word === "--") return;
+    if (!word.startsWith("-") || word === "-") continue;
+    const [flag = "", value] = word.replace(/^--?/, "").split("=", 2);
+    const name = flag.startsWith("no-") && names.includes(flag.slice(3)) ? flag.slice(3) : flag;
+    if (!names.includes(name) || !word.startsWith("--")) throw new UsageError(unknownFlag(word, names));
+    if (!takesValue.has(name) || value !== undefined) continue;
+    index++;
+    const next = rawArgs[index];
+    if (next === undefined || next === "--") throw new UsageError(`--${name} needs a value`);
+  }
+}
+
+function unknownFlag(word: string, names: readonly string[]): string {
+  const near = nearest(word.replace(/^-+/, "").split("=", 1)[0] ?? "", names);
+  const cure = near === undefined ? "see --help" : `did you mean --${near}?`;
+  return `Unknown flag ${word.split("=", 1)[0]}; ${cure}`;
+}
+
+/** Finds a subcommand by its name. Throws UsageError with the nearest known name. */
+export function findCommand(
+  name: string,
+  commands: Readonly<Record<string, () => Promise<CommandDef>>>,
+): () => Promise<CommandDef> {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command !== undefined) return command;
+  const near = nearest(name, Object.keys(commands));
+  const cure = near === undefined ? "see --help" : `did you mean "${near}"?`;
+  throw new UsageError(`Unknown command "${name}"; ${cure}`);
+}

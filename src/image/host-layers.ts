@@ -1,0 +1,59 @@
+import { lstatSync, readFileSync } from "node:fs";
+import { errorCode } from "../sys/errno.ts";
+import { type Mount, parseMountinfo } from "../trace/mountinfo.ts";
+import { ImageLayers, type LayerReader } from "./layers.ts";
+import { parseOverlayOptions, resolveOverlay } from "./overlay.ts";
+
+/** The layers of a root file system, or why they cannot be told. */
+export type FoundLayers =
+  | { readonly layers: ImageLayers }
+  | { readonly layers: undefined; readonly why: string };
+
+/** Finds the layers of a container's root mount on this host. `xattr` reads an attribute of a latin1 path. */
+export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayers {
+  if (root.fsType !== "overlay") {
+    return { layers: undefined, why: `the root file system is ${root.fsType}, not overlay` };
+  }
+  const directories = resolveOverlay(
+    parseOverlayOptions(root.superOptions),
+    mountPointsOf(root),
+    (path) => kindOf(path) === "directory",
+  );
+  if (directories === undefined || !directories.lower.every((path) => kindOf(path) === "directory")) {
+    return { layers: undefined, why: "the overlay's layers are not visible in this mount namespace" };
+  }
+  return { layers: new ImageLayers(directories, { kind: kindOf, xattr }) };
+}
+
+/** Where the host sees the same super block. */
+function mountPointsOf({ device }: Mount): string[] {
+  return parseMountinfo(readFileSync("/proc/self/mountinfo", "latin1"))
+    .filter((mount) => mount.device === device)
+    .map((mount) => mount.mountPoint);
+}
+
+function kindOf(path: string): ReturnType<LayerReader["kind"]> {
+  const stats = lstat(path);
+  if (stats === undefined) return "none";
+  if (stats.isFile()) return "file";
+  if (stats.isDirectory()) return "directory";
+  // Overlay's classic whiteout is a character device with the number 0:0.
+  return stats.isCharacterDevice() && stats.rdev === 0 ? "whiteout" : "other";
+}
+
+function lstat(path: string): ReturnType<typeof lstatSync> | undefined {
+  try {
+    return lstatSync(rawPath(path), { throwIfNoEntry: false });
+  } catch (error) {
+    const code = errorCode(error);
+    // A part of the path is no directory, or the name is longer than this layer's file system has it.
+    if (code === "ENOTDIR" || code === "ENAMETOOLONG" || code === "ELOOP") return undefined;
+    throw error;
+  }
+}
+
+/** A latin1 path as `node:fs` takes it: a string would be encoded as UTF-8. */
+function rawPath(path: string): string | Buffer {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what ASCII is
+  return /^[\x00-\x7f]*$/.test(path) ? path : Buffer.from(path, "latin1");
+}

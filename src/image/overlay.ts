@@ -1,0 +1,68 @@
+/** The directories that an overlay mount is made of. Paths as the mount's options have them. */
+export interface OverlayDirectories {
+  /** The layers of the image, the topmost first. */
+  readonly lower: readonly string[];
+  /** Where changes go; undefined for a read-only mount. */
+  readonly upper: string | undefined;
+}
+
+/**
+ * Reads the directories out of the options of an overlay super block (mountinfo, already split and
+ * without its octal escapes). Layers come as one `lowerdir=` with colons between them, or, since
+ * Linux 6.5 and where they were given so, as one `lowerdir+=` each. Data-only layers hold no names
+ * and are left out.
+ */
+export function parseOverlayOptions(superOptions: readonly string[]): OverlayDirectories {
+  const lower: string[] = [];
+  let upper: string | undefined;
+  for (const option of superOptions) {
+    const equals = option.indexOf("=");
+    const key = equals < 0 ? option : option.slice(0, equals);
+    const value = option.slice(equals + 1);
+    if (key === "lowerdir") lower.push(...splitLowerdir(value));
+    else if (key === "lowerdir+") lower.push(value);
+    else if (key === "upperdir") upper = value;
+  }
+  return { lower, upper };
+}
+
+/** At single colons; a backslash takes its meaning from a colon or another backslash. */
+function splitLowerdir(value: string): string[] {
+  const [named = ""] = value.split(/(?<!\\)::/, 1); // what follows are data-only layers
+  return named.split(/(?<!\\):/).map((path) => path.replace(/\\([:\\,])/g, "$1"));
+}
+
+/**
+ * Makes the paths absolute. Where a mount has many layers, container runtimes shorten the options:
+ * they change into a folder above the layers and mount with paths relative to it. That folder is
+ * among the ancestors of the upper directory, or of the places where the mount is visible.
+ * Returns undefined when no folder has all layers.
+ *
+ * @param visibleAt mount points of the same super block in the host's view
+ * @param isDirectory tells whether there is a directory at an absolute path
+ */
+export function resolveOverlay(
+  { lower, upper }: OverlayDirectories,
+  visibleAt: readonly string[],
+  isDirectory: (path: string) => boolean,
+): OverlayDirectories | undefined {
+  const all = upper === undefined ? lower : [...lower, upper];
+  const relative = all.filter((path) => !path.startsWith("/"));
+  if (lower.length === 0) return undefined;
+  const known = all.filter((path) => path.startsWith("/")).concat(visibleAt);
+  const bases = relative.length === 0 ? [""] : known.flatMap(ancestors);
+  const base = bases.find((folder) => relative.every((path) => isDirectory(`${folder}/${path}`)));
+  if (base === undefined) return undefined;
+  const absolute = (path: string): string => (path.startsWith("/") ? path : `${base}/${path}`);
+  return { lower: lower.map(absolute), upper: upper === undefined ? undefined : absolute(upper) };
+}
+
+/** The folders above a path, the nearest first, "" for the root. */
+function ancestors(path: string): string[] {
+  const folders: string[] = [];
+  for (let end = path.lastIndexOf("/"); end >= 0; end = path.lastIndexOf("/", end - 1)) {
+    folders.push(path.slice(0, end));
+    if (end === 0) break;
+  }
+  return folders;
+}

@@ -1,0 +1,61 @@
+/** A container image reference, taken apart as containerd's and Docker's clients do. */
+export interface ImageReference {
+  /** The name as users write it: no `docker.io`, no `library/`. */
+  readonly familiarName: string;
+  /** `latest` when the reference has neither tag nor digest. */
+  readonly tag: string | undefined;
+  /** `sha256:…` */
+  readonly digest: string | undefined;
+}
+
+const DEFAULT_DOMAIN = "docker.io";
+const OFFICIAL_PREFIX = "library/";
+const REFERENCE_CHARS_MAX = 4096;
+
+/* The grammar of image references, as the distribution specification and its users have it. */
+const domainPattern =
+  /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?$/;
+const pathPattern = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const tagPattern = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/;
+const digestPattern = /^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/;
+const bareIdPattern = /^(?:sha256:)?[0-9a-f]{64}$/;
+
+/**
+ * Parses a reference. Returns undefined for what names no image: the empty string, an image id,
+ * text outside the grammar. Never throws: the text comes from annotations that anybody may set.
+ */
+export function parseReference(text: string): ImageReference | undefined {
+  if (text.length > REFERENCE_CHARS_MAX || bareIdPattern.test(text)) return undefined;
+  const [beforeDigest, digest, more] = text.split("@", 3);
+  if (beforeDigest === undefined || more !== undefined) return undefined;
+  if (digest !== undefined && !digestPattern.test(digest)) return undefined;
+  const { name, tag } = splitTag(beforeDigest);
+  if (tag !== undefined && !tagPattern.test(tag)) return undefined;
+  const familiarName = familiar(name);
+  if (familiarName === undefined) return undefined;
+  return { familiarName, tag: tag ?? (digest === undefined ? "latest" : undefined), digest };
+}
+
+/** The reference as users write it: with its tag if there is one, else with its digest. */
+export function formatReference({ familiarName, tag, digest }: ImageReference): string {
+  return tag !== undefined ? `${familiarName}:${tag}` : `${familiarName}@${digest}`;
+}
+
+/** A colon behind the last slash begins a tag; one before it belongs to a port. */
+function splitTag(text: string): { name: string; tag: string | undefined } {
+  const colon = text.lastIndexOf(":");
+  if (colon <= text.lastIndexOf("/")) return { name: text, tag: undefined };
+  return { name: text.slice(0, colon), tag: text.slice(colon + 1) };
+}
+
+/** The first component is a registry when it could not be a part of a path on Docker Hub. */
+function familiar(name: string): string | undefined {
+  const slash = name.indexOf("/");
+  const first = slash < 0 ? "" : name.slice(0, slash);
+  const hasDomain = /[.:A-Z]/.test(first) || first === "localhost";
+  const domain = hasDomain ? first : DEFAULT_DOMAIN;
+  const path = hasDomain ? name.slice(slash + 1) : name;
+  if (!domainPattern.test(domain) || !pathPattern.test(path)) return undefined;
+  if (domain !== DEFAULT_DOMAIN && domain !== `index.${DEFAULT_DOMAIN}`) return `${domain}/${path}`;
+  return path.startsWith(OFFICIAL_PREFIX) ? path.slice(OFFICIAL_PREFIX.length) : path;
+}

@@ -1,0 +1,100 @@
+import { constants } from "node:fs";
+import { type CsvStyle, csvRow } from "../formats/csv.ts";
+import { listLine } from "../formats/list.ts";
+import type { Counts } from "../formats/provenance.ts";
+import type { ImageLayers } from "../image/layers.ts";
+import type { FileOpen, Loss, TraceObserver } from "../trace/tracer.ts";
+
+/** Takes the lines of a recording. */
+export interface RecordingOutput {
+  list(line: string): void;
+  csv(line: string): void;
+}
+
+/** What is recorded, and how. */
+export interface RecordingOptions {
+  /** The image's layers; without them every regular file is listed. */
+  readonly layers: ImageLayers | undefined;
+  readonly csvStyle: CsvStyle;
+  readonly output: RecordingOutput;
+}
+
+/** A loss is counted each time, and named once; more kinds than this cannot be. */
+const TROUBLE_MAX = 32;
+const LAYER_UNKNOWN = -1;
+
+/** Makes the list of a trace: each path once, in order of first access, files of the image only. */
+export class Recording implements TraceObserver {
+  readonly #layers: ImageLayers | undefined;
+  readonly #csvStyle: CsvStyle;
+  readonly #output: RecordingOutput;
+  readonly #seen = new Set<string>();
+  readonly #trouble = new Set<string>();
+  readonly #layerOfLine: number[] = [];
+  readonly counts: Counts = {
+    listed: 0,
+    listedBytes: 0,
+    unlistable: 0,
+    runtime: 0,
+    deleted: 0,
+    notRegular: 0,
+    events: 0,
+    overflows: 0,
+    lost: 0,
+  };
+
+  constructor({ layers, csvStyle, output }: RecordingOptions) {
+    this.#layers = layers;
+    this.#csvStyle = csvStyle;
+    this.#output = output;
+  }
+
+  /** Named reasons why the list may have holes. */
+  get trouble(): readonly string[] {
+    return [...this.#trouble];
+  }
+
+  /** For each line of the list the layer its file comes from, -1 where that is unknown. */
+  get layerOfLine(): readonly number[] {
+    return this.#layerOfLine;
+  }
+
+  open(file: FileOpen): void {
+    this.counts.events++;
+    if (this.#seen.has(file.path)) return;
+    if ((file.mode & constants.S_IFMT) !== constants.S_IFREG) {
+      this.counts.notRegular++;
+      return;
+    }
+    const layer = this.#layers?.layerOf(file.path);
+    const listed = this.#layers === undefined ? !file.deleted : layer !== undefined;
+    if (listed) this.#add(file, layer ?? LAYER_UNKNOWN);
+    else if (file.deleted) this.counts.deleted++;
+    else this.counts.runtime++;
+  }
+
+  lost(loss: Loss): void {
+    if (loss === "queue overflow") this.counts.overflows++;
+    else this.counts.lost++;
+    this.fail(loss);
+  }
+
+  /** Notes a reason why the list may have holes. */
+  fail(reason: string): void {
+    if (this.#trouble.size < TROUBLE_MAX) this.#trouble.add(reason);
+  }
+
+  #add(file: FileOpen, layer: number): void {
+    this.#seen.add(file.path);
+    this.#output.csv(csvRow(file, this.#csvStyle));
+    const line = listLine(file.path);
+    if (line === undefined) {
+      this.counts.unlistable++;
+      return;
+    }
+    this.counts.listed++;
+    this.counts.listedBytes += file.sizeBytes;
+    this.#layerOfLine.push(layer);
+    this.#output.list(line);
+  }
+}

@@ -1,0 +1,230 @@
+import { constants } from "node:fs";
+import { access, type FileHandle, link, mkdir, open, rename, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { csvHeader } from "../formats/csv.ts";
+import { errorCode, SyscallError } from "../sys/errno.ts";
+import { Appender } from "./appender.ts";
+import type { RecordingOutput } from "./recording.ts";
+
+/** What happens when a list of that name is there already. */
+export type Existing = "keep" | "replace";
+
+/** Where a result goes. */
+export interface ResultTarget {
+  /** `persist_dir`. */
+  readonly directory: string;
+  /** From resultName(). */
+  readonly name: string;
+  readonly existing: Existing;
+}
+
+/** How a result is made. */
+export interface ResultFilesOptions {
+  readonly target: ResultTarget;
+  /** Tells this result's temporary files from those of other containers: the container's id. */
+  readonly id: string;
+  /** Makes the text of the json file, whenever it is written. */
+  readonly provenance: () => string;
+  /** Told once, when something goes wrong and nothing more will be written. */
+  readonly onError: (error: SyscallError) => void;
+}
+
+/** How long a line may wait in memory: what SIGKILL can take. */
+const FLUSH_AFTER_MS = 250;
+const FILE_MODE = 0o644;
+const DIRECTORY_MODE = 0o755;
+
+/**
+ * The files of one result while it is made: list, table and provenance.
+ *
+ * List and table grow under temporary names until the first lines are written, then at their final
+ * path: an older result is replaced in one step, by one that is not empty. No caller ever waits for
+ * the disk; what goes wrong leaves a valid prefix.
+ */
+export class ResultFiles implements RecordingOutput {
+  readonly #target: ResultTarget;
+  readonly #path: string;
+  readonly #provenance: () => string;
+  readonly #onError: (error: SyscallError) => void;
+  readonly #id: string;
+  #opening: Promise<Opened | undefined> | undefined;
+  /** One flush at a time: a second one must not see a half-published result. */
+  #flushing: Promise<void> = Promise.resolve();
+  #pending: { list: string[]; csv: string[] } = { list: [], csv: [] };
+  #timer: Timer | undefined;
+  #published = false;
+  #error: unknown;
+
+  constructor({ target, id, provenance, onError }: ResultFilesOptions) {
+    this.#target = target;
+    this.#path = join(target.directory, target.name);
+    this.#id = id;
+    this.#provenance = provenance;
+    this.#onError = onError;
+  }
+
+  /** Whether a list of that name exists. Rejects when the folder cannot be read. */
+  static async exists({ directory, name }: ResultTarget): Promise<boolean> {
+    try {
+      await access(join(directory, name));
+      return true;
+    } catch (error) {
+      const code = errorCode(error);
+      if (code === "ENOENT" || code === "ENOTDIR") return false;
+      throw SyscallError.from(`look for ${join(directory, name)}`, error);
+    }
+  }
+
+  /** The final path of the list. */
+  get path(): string {
+    return this.#path;
+  }
+
+  list(line: string): void {
+    this.#pending.list.push(line);
+    this.#flushSoon();
+  }
+
+  csv(line: string): void {
+    this.#pending.csv.push(line);
+    this.#flushSoon();
+  }
+
+  /**
+   * Writes the rest, makes it durable, and writes the provenance a last time. Returns whether there
+   * is a result: a trace without a single file leaves none, and an older one as it was.
+   */
+  async finish(): Promise<boolean> {
+    clearTimeout(this.#timer);
+    await this.#flush();
+    const opened = await this.#opening;
+    if (opened === undefined) return false;
+    await Promise.all([opened.list.finish(), opened.csv.finish()]);
+    this.#noteErrorsOf(opened);
+    if (this.#published) await this.#writeProvenance(opened);
+    else await removeAll(opened.temporary);
+    await syncDirectory(dirname(this.#path));
+    return this.#published;
+  }
+
+  /** With the first line: a trace without one touches nothing. */
+  #open(): Promise<Opened | undefined> {
+    this.#opening ??= this.#create().catch((error: unknown) => {
+      this.#fail(error);
+      return undefined;
+    });
+    return this.#opening;
+  }
+
+  async #create(): Promise<Opened> {
+    const folder = dirname(this.#path);
+    await mkdir(folder, { recursive: true, mode: DIRECTORY_MODE });
+    const base = join(folder, `.optimizer-${this.#id}`);
+    const temporary = { list: `${base}.list`, csv: `${base}.csv`, json: `${base}.json` };
+    const list = new Appender(await create(temporary.list));
+    const csv = new Appender(await create(temporary.csv));
+    csv.append(csvHeader);
+    return { list, csv, temporary };
+  }
+
+  #flushSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.#flush();
+    }, FLUSH_AFTER_MS);
+  }
+
+  #flush(): Promise<void> {
+    this.#flushing = this.#flushing.then(() => this.#flushNow());
+    return this.#flushing;
+  }
+
+  async #flushNow(): Promise<void> {
+    const { list, csv } = this.#pending;
+    if (list.length === 0 && csv.length === 0) return;
+    this.#pending = { list: [], csv: [] };
+    const opened = await this.#open();
+    if (opened === undefined) return;
+    for (const line of list) opened.list.append(line);
+    for (const line of csv) opened.csv.append(line);
+    await Promise.all([opened.list.flush(), opened.csv.flush()]);
+    this.#noteErrorsOf(opened);
+    if (!this.#published && list.length > 0 && this.#error === undefined) await this.#publish(opened);
+  }
+
+  #noteErrorsOf({ list, csv }: Opened): void {
+    const error = list.error ?? csv.error;
+    if (error !== undefined) this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#error !== undefined) return;
+    this.#error = error;
+    this.#onError(SyscallError.from(`write ${this.#path}`, error));
+  }
+
+  async #publish(opened: Opened): Promise<void> {
+    const { temporary } = opened;
+    this.#published = true;
+    try {
+      await this.#writeProvenance(opened);
+      await rename(temporary.csv, `${this.#path}.csv`);
+      if (this.#target.existing === "replace") {
+        await rename(temporary.list, this.#path);
+      } else {
+        await link(temporary.list, this.#path); // fails where rename would replace
+        await unlink(temporary.list);
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #writeProvenance({ temporary }: Opened): Promise<void> {
+    try {
+      const file = await create(temporary.json);
+      try {
+        await file.writeFile(this.#provenance());
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary.json, `${this.#path}.json`);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+}
+
+interface Opened {
+  readonly list: Appender;
+  readonly csv: Appender;
+  readonly temporary: { readonly list: string; readonly csv: string; readonly json: string };
+}
+
+/** A new file that is surely ours: whatever lies at the name, be it a link, is taken away first. */
+async function create(path: string): Promise<FileHandle> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  try {
+    return await open(path, flags, FILE_MODE);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+    await unlink(path);
+    return await open(path, flags, FILE_MODE);
+  }
+}
+
+async function removeAll(paths: Opened["temporary"]): Promise<void> {
+  await Promise.all(Object.values(paths).map((path) => unlink(path).catch(() => {})));
+}
+
+/** Makes new names in a folder durable. Not every file system can; then its own pace must do. */
+async function syncDirectory(path: string): Promise<void> {
+  try {
+    const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    await directory.sync().catch(() => {});
+    await directory.close();
+  } catch {
+    // The folder is gone, and the result with it.
+  }
+}

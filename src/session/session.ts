@@ -1,0 +1,156 @@
+import { release } from "node:os";
+import { type CsvStyle, formatBytes } from "../formats/csv.ts";
+import { type EndReason, formatProvenance, isComplete, type Provenance } from "../formats/provenance.ts";
+import { type FoundLayers, findLayers } from "../image/host-layers.ts";
+import type { LayerReader } from "../image/layers.ts";
+import { formatReference, parseReference } from "../image/reference.ts";
+import { Recording } from "../record/recording.ts";
+import { ResultFiles, type ResultTarget } from "../record/result-files.ts";
+import { type ArmOptions, rootOf, type Trace, type Tracer } from "../trace/tracer.ts";
+import { version } from "../version.ts";
+import type { ContainerInfo } from "./container.ts";
+
+/** Which runtime a container belongs to. */
+export interface RuntimeInfo {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** What a session is made of. */
+export interface SessionOptions {
+  readonly container: ContainerInfo;
+  /** Of the process whose root is traced. */
+  readonly pid: number;
+  readonly runtime: RuntimeInfo;
+  readonly target: ResultTarget;
+  readonly csvStyle: CsvStyle;
+  readonly xattr: LayerReader["xattr"];
+  /** Told of what goes wrong while it lasts, and does not end it. */
+  readonly onTrouble: (message: string) => void;
+}
+
+/** What became of a session. */
+export interface SessionSummary {
+  readonly reason: EndReason;
+  readonly complete: boolean;
+  readonly trouble: readonly string[];
+  /** For people: `27 files, 3.4 MiB`. */
+  readonly amount: string;
+  /** Of the list; undefined when there is none. */
+  readonly path: string | undefined;
+}
+
+/** How long the events that stand in the kernel's queue may take to arrive when a session ends. */
+const DRAIN_TIMEOUT_MS = 5000;
+
+/** One container's trace and its result, from the mark to the last byte on disk. */
+export class Session {
+  readonly container: ContainerInfo;
+  readonly #options: SessionOptions;
+  readonly #startedAt = new Date();
+  readonly #layers: FoundLayers;
+  readonly #recording: Recording;
+  readonly #files: ResultFiles;
+  #trace: Trace | undefined;
+  #end: Provenance["end"];
+  #ending: Promise<SessionSummary> | undefined;
+
+  private constructor(options: SessionOptions, layers: FoundLayers) {
+    const { container, target, csvStyle, onTrouble } = options;
+    this.container = container;
+    this.#options = options;
+    this.#layers = layers;
+    this.#files = new ResultFiles({
+      target,
+      id: container.id,
+      provenance: () => formatProvenance(this.#provenance()),
+      onError: (error) => {
+        this.#recording.fail(error.message);
+        onTrouble(error.message);
+      },
+    });
+    this.#recording = new Recording({ layers: layers.layers, csvStyle, output: this.#files });
+  }
+
+  /**
+   * Begins to trace. Once it resolves, nothing the container opens is missed.
+   * Rejects with TraceError; then there is no session, no mark and no file.
+   */
+  static async start(
+    options: SessionOptions,
+    tracer: Tracer,
+    limits: Pick<ArmOptions, "timeoutMs" | "hostRoot">,
+  ): Promise<Session> {
+    const root = rootOf(options.pid);
+    const session = new Session(options, findLayers(root, options.xattr));
+    session.#trace = await tracer.arm({
+      pid: options.pid,
+      root,
+      observer: session.#recording,
+      ...limits,
+    });
+    return session;
+  }
+
+  /** The path of the list, there or not. */
+  get path(): string {
+    return this.#files.path;
+  }
+
+  /** Ends the trace and completes the result. The first reason counts; later calls wait for the same end. */
+  end(reason: EndReason): Promise<SessionSummary> {
+    this.#ending ??= this.#finish(reason);
+    return this.#ending;
+  }
+
+  async #finish(reason: EndReason): Promise<SessionSummary> {
+    if (this.#trace !== undefined) {
+      await this.#drain(this.#trace);
+      this.#trace.close(reason !== "container stopped");
+    }
+    this.#end = { at: new Date(), reason };
+    const written = await this.#files.finish();
+    const { listed, listedBytes } = this.#recording.counts;
+    return {
+      reason,
+      complete: isComplete({ end: this.#end, trouble: this.#recording.trouble }),
+      trouble: this.#recording.trouble,
+      amount: `${listed} file${listed === 1 ? "" : "s"}, ${formatBytes(listedBytes)}`,
+      path: written ? this.#files.path : undefined,
+    };
+  }
+
+  async #drain(trace: Trace): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      this.#recording.fail("events did not arrive in time");
+      late.resolve();
+    }, DRAIN_TIMEOUT_MS);
+    await Promise.race([trace.drained(), late.promise]);
+    clearTimeout(timer);
+  }
+
+  #provenance(): Provenance {
+    const { container, runtime } = this.#options;
+    const image = parseReference(container.imageReference);
+    const { layers } = this.#layers;
+    return {
+      image: {
+        reference: container.imageReference,
+        name: image && formatReference(image),
+        digest: container.imageDigest ?? image?.digest,
+      },
+      container: { id: container.id, name: container.name, pod: container.pod },
+      runtime,
+      kernel: release(),
+      optimizer: version,
+      startedAt: this.#startedAt,
+      end: this.#end,
+      trouble: this.#recording.trouble,
+      filter: layers === undefined ? { kind: "none", why: this.#layers.why } : { kind: "image-files" },
+      counts: this.#recording.counts,
+      layerCount: layers?.count,
+      layers: layers === undefined ? undefined : this.#recording.layerOfLine,
+    };
+  }
+}

@@ -1,0 +1,191 @@
+import type { Config } from "../config.ts";
+import type { EndReason } from "../formats/provenance.ts";
+import type { LayerReader } from "../image/layers.ts";
+import { parseReference } from "../image/reference.ts";
+import type { Log } from "../log.ts";
+import { ResultFiles, type ResultTarget } from "../record/result-files.ts";
+import { resultName } from "../record/result-name.ts";
+import type { Tracer } from "../trace/tracer.ts";
+import { firstPidOfCgroup } from "./cgroup.ts";
+import type { ContainerInfo } from "./container.ts";
+import { type RuntimeInfo, Session, type SessionSummary } from "./session.ts";
+
+/** What the sessions share. */
+export interface SessionsOptions {
+  readonly tracer: Tracer;
+  readonly xattr: LayerReader["xattr"];
+  readonly log: Log;
+  /** The longest a container's start is held up. */
+  readonly startCeilingMs?: number;
+}
+
+/** A container's start never waits longer for its trace. */
+const START_CEILING_MS = 500;
+
+/** One container's place in the table. */
+type Slot =
+  /** The mark is being set, or it is being found out whether to trace at all. `stopped`: it ended meanwhile. */
+  | { readonly kind: "starting"; readonly name: string; stopped: boolean }
+  | {
+      readonly kind: "recording";
+      readonly name: string;
+      readonly session: Session;
+      readonly timer: Timer | undefined;
+    };
+
+/**
+ * The containers that are being traced, by container id. Two containers of one image are two
+ * sessions; they meet only in the name of their result, and there `overwrite` decides.
+ */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #slots = new Map<string, Slot>();
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+  }
+
+  /** How many there are. */
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  /**
+   * Begins to trace a container whose process waits to be started. Resolves when the container may
+   * go on, within the ceiling. Never rejects: what keeps a container from being traced is logged.
+   */
+  async start(container: ContainerInfo, config: Config, runtime: RuntimeInfo): Promise<void> {
+    if (this.#slots.has(container.id)) return; // a second subscription of the same plugin
+    const name = resultName(parseReference(container.imageReference), container);
+    const slot: Slot = { kind: "starting", name, stopped: false };
+    this.#slots.set(container.id, slot);
+    const ceilingMs = this.#options.startCeilingMs ?? START_CEILING_MS;
+    const deadlineMs = performance.now() + ceilingMs;
+    const begun = this.#begin(container, slot, { config, runtime, deadlineMs }).catch((error: unknown) => {
+      this.#options.log.warn(`${label(container)} is not traced: ${messageOf(error)}`);
+      this.#release(container.id, slot);
+    });
+    const ceiling = Promise.withResolvers<void>();
+    const timer = setTimeout(ceiling.resolve, ceilingMs);
+    await Promise.race([begun, ceiling.promise]);
+    clearTimeout(timer);
+  }
+
+  /** Ends the trace of a container that has stopped. Resolves when its result is complete; never rejects. */
+  async stop(containerId: string): Promise<void> {
+    const slot = this.#slots.get(containerId);
+    if (slot?.kind === "starting") slot.stopped = true;
+    if (slot?.kind === "recording") await this.#end(slot, "container stopped");
+  }
+
+  /** Ends all traces, the containers of which may still run. Resolves when all results are complete. */
+  async endAll(reason: EndReason): Promise<void> {
+    const slots = [...this.#slots.values()];
+    await Promise.all(slots.map((slot) => (slot.kind === "recording" ? this.#end(slot, reason) : undefined)));
+  }
+
+  async #begin(
+    container: ContainerInfo,
+    slot: Slot & { kind: "starting" },
+    { config, runtime, deadlineMs }: Begin,
+  ): Promise<void> {
+    const { tracer, xattr, log } = this.#options;
+    const target: ResultTarget = {
+      directory: config.persistDir,
+      name: slot.name,
+      existing: config.overwrite ? "replace" : "keep",
+    };
+    if (await this.#isKept(container, slot, target)) {
+      this.#release(container.id, slot);
+      return;
+    }
+    const pid = container.pid || (await firstPidOfCgroup(container.cgroupsPath));
+    if (pid === undefined) throw new Error("the runtime does not tell its process, and its cgroup has none");
+    const remainingMs = deadlineMs - performance.now();
+    // The disk may have taken all the time: the container has begun without us, and half a trace is none.
+    if (remainingMs <= 0)
+      throw new Error(`no mark was set within the ${START_CEILING_MS} ms that a start may wait`);
+    const session = await Session.start(
+      {
+        container,
+        pid,
+        runtime,
+        target,
+        csvStyle: config.readable ? "readable" : "exact",
+        xattr,
+        onTrouble: (message) => log.error(`${label(container)}: ${message}`),
+      },
+      tracer,
+      { timeoutMs: remainingMs, hostRoot: "refuse" },
+    );
+    this.#record(slot, session, config);
+  }
+
+  #record(starting: Slot & { kind: "starting" }, session: Session, { timeoutSeconds }: Config): void {
+    const { container } = session;
+    const timer =
+      timeoutSeconds > 0
+        ? setTimeout(() => void this.#end(slot, "timeout"), timeoutSeconds * 1000)
+        : undefined;
+    const slot: Slot & { kind: "recording" } = { kind: "recording", name: starting.name, session, timer };
+    const older = this.#recordingOf(starting.name);
+    this.#slots.set(container.id, slot);
+    if (older !== undefined) void this.#end(older, "superseded");
+    if (starting.stopped) void this.#end(slot, "container stopped");
+  }
+
+  /** Whether the result of that name is to stay as it is, which is logged. */
+  async #isKept(container: ContainerInfo, slot: Slot, target: ResultTarget): Promise<boolean> {
+    if (target.existing === "replace") return false;
+    const other = [...this.#slots.values()].some((each) => each !== slot && each.name === slot.name);
+    if (!other && !(await ResultFiles.exists(target))) return false;
+    const state = other ? "is being recorded by another container" : "exists";
+    this.#options.log.info(
+      `${label(container)} is not traced: ${target.directory}/${target.name} ${state} and is kept (overwrite = false)`,
+    );
+    return true;
+  }
+
+  #recordingOf(name: string): (Slot & { kind: "recording" }) | undefined {
+    for (const slot of this.#slots.values()) {
+      if (slot.kind === "recording" && slot.name === name) return slot;
+    }
+    return undefined;
+  }
+
+  async #end(slot: Slot & { kind: "recording" }, reason: EndReason): Promise<void> {
+    const { session, timer } = slot;
+    clearTimeout(timer);
+    const summary = await session.end(reason);
+    if (!this.#release(session.container.id, slot)) return; // another caller waited for the same end
+    this.#logEnd(session, summary);
+  }
+
+  #logEnd({ container }: Session, { reason, complete, trouble, amount, path }: SessionSummary): void {
+    const { log } = this.#options;
+    const where = path === undefined ? "nothing was written" : path;
+    const line = `${label(container)}: ${amount}: ${where} (${reason})`;
+    if (complete) log.info(line);
+    else log.warn(`${line}; the list is not complete: ${trouble.join("; ") || reason}`);
+  }
+
+  #release(containerId: string, slot: Slot): boolean {
+    return this.#slots.get(containerId) === slot && this.#slots.delete(containerId);
+  }
+}
+
+interface Begin {
+  readonly config: Config;
+  readonly runtime: RuntimeInfo;
+  readonly deadlineMs: number;
+}
+
+/** How the log names a container. */
+function label({ id, name, pod, imageReference }: ContainerInfo): string {
+  const place = pod.name ? `${pod.namespace}/${pod.name}/${name}` : name;
+  return `container ${id.slice(0, 12)} (${place || "no name"}, image ${imageReference || "unknown"})`;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
