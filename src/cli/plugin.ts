@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { defineCommand } from "citty";
 import { type Config, defaultConfig, parseConfig } from "../config.ts";
 import type { Log } from "../log.ts";
 import { parseEvents, START_AND_STOP } from "../nri/events.ts";
@@ -13,8 +12,9 @@ import { Sessions } from "../session/sessions.ts";
 import { errorCode } from "../sys/errno.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
 import { Tracer } from "../trace/tracer.ts";
+import { ExitCode, makeCommand } from "./command.ts";
 import { createLog } from "./log.ts";
-import { checkFlags, UsageError } from "./usage.ts";
+import { UsageError } from "./usage.ts";
 
 const DEFAULT_CONFIG_PATH = "/etc/nri/conf.d/02-optimizer-nri-plugin.conf";
 const DEFAULT_NAME = "optimizer";
@@ -40,12 +40,13 @@ const args = {
 type Flags = { readonly [K in keyof typeof args]?: string | boolean | undefined };
 
 /** `optimizer plugin`: the NRI plugin, connected to a runtime's socket or to the one that was inherited. */
-export const pluginCommand = defineCommand({
-  meta: { name: "optimizer plugin", description: "Run as an NRI plugin of containerd or CRI-O" },
+export const pluginCommand = makeCommand({
+  name: "plugin",
+  description: "Run as an NRI plugin of containerd or CRI-O",
   args,
-  async run({ rawArgs, args: flags }) {
-    checkFlags(rawArgs, args);
+  async run(flags) {
     await runAsPlugin(flags);
+    return ExitCode.done;
   },
 });
 

@@ -1,32 +1,26 @@
-import { defineCommand } from "citty";
 import { formatBytes, formatDuration } from "../formats/csv.ts";
-import { Recording } from "../record/recording.ts";
 import { findLayers } from "../image/host-layers.ts";
+import { Recording } from "../record/recording.ts";
 import { loadShim } from "../sys/shim.ts";
 import { rootOf, Tracer } from "../trace/tracer.ts";
+import { ExitCode, makeCommand } from "./command.ts";
 import { holdCommand } from "./held-command.ts";
-import { checkFlags, UsageError } from "./usage.ts";
+import { UsageError } from "./usage.ts";
 
 const MARK_TIMEOUT_MS = 5000;
-const EXIT_INCOMPLETE = 3;
 
-const args = {} as const;
+const header = `${"elapsed".padStart(10)}  ${"size".padStart(10)}  path\n`;
 
 /** `optimizer trace -- COMMAND`: what a command opens, as a table, once it has ended. */
-export const traceCommand = defineCommand({
-  meta: {
-    name: "optimizer trace",
-    description: "Run a command and print the files that it opens, in order of first access",
-  },
-  args,
-  async run({ rawArgs }) {
-    checkFlags(rawArgs, args);
-    const separator = rawArgs.indexOf("--");
-    const command = separator < 0 ? [] : rawArgs.slice(separator + 1);
-    if (separator !== 0 || command.length === 0) {
+export const traceCommand = makeCommand({
+  name: "trace",
+  description: "Run a command and print the files that it opens, in order of first access",
+  args: {},
+  async run(_flags, command) {
+    if (command === undefined || command.length === 0) {
       throw new UsageError("Nothing to trace; usage: optimizer trace -- COMMAND [ARG…]");
     }
-    process.exitCode = await traceAndPrint(command);
+    return await traceAndPrint(command);
   },
 });
 
@@ -40,10 +34,10 @@ async function traceAndPrint(command: readonly string[]): Promise<number> {
   const rows: string[] = [];
   const recording = new Recording({
     layers: findLayers(root, shim.readXattr).layers,
-    csvStyle: "exact",
-    output: { list: () => {}, csv: () => {} },
     onFile: ({ path, sizeBytes, elapsedUs }) =>
-      rows.push(`${formatDuration(elapsedUs).padStart(10)}  ${formatBytes(sizeBytes).padStart(10)}  ${path}\n`),
+      rows.push(
+        `${formatDuration(elapsedUs).padStart(10)}  ${formatBytes(sizeBytes).padStart(10)}  ${path}\n`,
+      ),
   });
   const trace = await tracer.arm({
     pid: held.pid,
@@ -57,5 +51,10 @@ async function traceAndPrint(command: readonly string[]): Promise<number> {
   await trace.drained();
   trace.close(false);
   tracer.stop();
-  return exitCode;
+  process.stdout.write(`${header}${rows.join("")}`);
+  const { listed, listedBytes } = recording.counts;
+  process.stderr.write(`${listed} files, ${formatBytes(listedBytes)}\n`);
+  if (recording.trouble.length === 0) return exitCode;
+  process.stderr.write(`The list is not complete: ${recording.trouble.join("; ")}\n`);
+  return exitCode || ExitCode.incomplete;
 }

@@ -1,4 +1,4 @@
-import type { ArgsDef, CommandDef } from "citty";
+import type { ArgsDef } from "citty";
 import { nearest } from "../nearest.ts";
 
 /** Wrong words on the command line. Its message is for the user, with the cure. */
@@ -34,11 +34,8 @@ function unknownFlag(word: string, names: readonly string[]): string {
   return `Unknown flag ${word.split("=", 1)[0]}; ${cure}`;
 }
 
-/** Finds a subcommand by its name. Throws UsageError with the nearest known name. */
-export function findCommand(
-  name: string,
-  commands: Readonly<Record<string, () => Promise<CommandDef>>>,
-): () => Promise<CommandDef> {
+/** Finds a command by its name. Throws UsageError with the nearest known name. */
+export function findCommand<T>(name: string, commands: Readonly<Record<string, T>>): T {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (command !== undefined) return command;
   const near = nearest(name, Object.keys(commands));

@@ -1,8 +1,12 @@
+/** Whether a path can stand on a line of its own. */
+export function isListable(path: string): boolean {
+  return !path.includes("\n");
+}
+
 /**
- * The list: one absolute path a line, raw bytes, in order of first access (what
- * `nydusify convert --prefetch-patterns` reads).
- * Returns undefined for a path that cannot stand on a line of its own. Paths are latin1.
+ * A line of the list: one absolute path, raw bytes (latin1 here), in order of first access. It is
+ * what `nydusify convert --prefetch-patterns` reads.
  */
-export function listLine(path: string): string | undefined {
-  return path.includes("\n") ? undefined : `${path}\n`;
+export function listLine(path: string): string {
+  return `${path}\n`;
 }

@@ -1,22 +1,24 @@
 import { constants } from "node:fs";
-import { type CsvStyle, csvRow } from "../formats/csv.ts";
-import { listLine } from "../formats/list.ts";
+import { isListable } from "../formats/list.ts";
 import type { Counts } from "../formats/provenance.ts";
 import type { ImageLayers } from "../image/layers.ts";
 import type { FileOpen, Loss, TraceObserver } from "../trace/tracer.ts";
 
-/** Takes the lines of a recording. */
-export interface RecordingOutput {
-  list(line: string): void;
-  csv(line: string): void;
+/** A file at its first access. */
+export interface RecordedFile {
+  /** Latin1: one character a byte. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Since the trace was armed. */
+  readonly elapsedUs: number;
 }
 
-/** What is recorded, and how. */
+/** What is recorded, and where it goes. */
 export interface RecordingOptions {
   /** The image's layers; without them every regular file is listed. */
   readonly layers: ImageLayers | undefined;
-  readonly csvStyle: CsvStyle;
-  readonly output: RecordingOutput;
+  /** Called once for each file, in order of first access. */
+  readonly onFile: (file: RecordedFile) => void;
 }
 
 /** A loss is counted each time, and named once; more kinds than this cannot be. */
@@ -26,8 +28,7 @@ const LAYER_UNKNOWN = -1;
 /** Makes the list of a trace: each path once, in order of first access, files of the image only. */
 export class Recording implements TraceObserver {
   readonly #layers: ImageLayers | undefined;
-  readonly #csvStyle: CsvStyle;
-  readonly #output: RecordingOutput;
+  readonly #onFile: (file: RecordedFile) => void;
   readonly #seen = new Set<string>();
   readonly #trouble = new Set<string>();
   readonly #layerOfLine: number[] = [];
@@ -43,10 +44,9 @@ export class Recording implements TraceObserver {
     lost: 0,
   };
 
-  constructor({ layers, csvStyle, output }: RecordingOptions) {
+  constructor({ layers, onFile }: RecordingOptions) {
     this.#layers = layers;
-    this.#csvStyle = csvStyle;
-    this.#output = output;
+    this.#onFile = onFile;
   }
 
   /** Named reasons why the list may have holes. */
@@ -86,15 +86,13 @@ export class Recording implements TraceObserver {
 
   #add(file: FileOpen, layer: number): void {
     this.#seen.add(file.path);
-    this.#output.csv(csvRow(file, this.#csvStyle));
-    const line = listLine(file.path);
-    if (line === undefined) {
+    if (isListable(file.path)) {
+      this.counts.listed++;
+      this.counts.listedBytes += file.sizeBytes;
+      this.#layerOfLine.push(layer);
+    } else {
       this.counts.unlistable++;
-      return;
     }
-    this.counts.listed++;
-    this.counts.listedBytes += file.sizeBytes;
-    this.#layerOfLine.push(layer);
-    this.#output.list(line);
+    this.#onFile(file);
   }
 }

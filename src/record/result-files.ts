@@ -1,10 +1,11 @@
 import { constants } from "node:fs";
 import { access, type FileHandle, link, mkdir, open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { csvHeader } from "../formats/csv.ts";
+import { type CsvStyle, csvHeader, csvRow } from "../formats/csv.ts";
+import { isListable, listLine } from "../formats/list.ts";
 import { errorCode, SyscallError } from "../sys/errno.ts";
 import { Appender } from "./appender.ts";
-import type { RecordingOutput } from "./recording.ts";
+import type { RecordedFile } from "./recording.ts";
 
 /** What happens when a list of that name is there already. */
 export type Existing = "keep" | "replace";
@@ -23,6 +24,7 @@ export interface ResultFilesOptions {
   readonly target: ResultTarget;
   /** Tells this result's temporary files from those of other containers: the container's id. */
   readonly id: string;
+  readonly csvStyle: CsvStyle;
   /** Makes the text of the json file, whenever it is written. */
   readonly provenance: () => string;
   /** Told once, when something goes wrong and nothing more will be written. */
@@ -41,12 +43,13 @@ const DIRECTORY_MODE = 0o755;
  * path: an older result is replaced in one step, by one that is not empty. No caller ever waits for
  * the disk; what goes wrong leaves a valid prefix.
  */
-export class ResultFiles implements RecordingOutput {
+export class ResultFiles {
   readonly #target: ResultTarget;
   readonly #path: string;
   readonly #provenance: () => string;
   readonly #onError: (error: SyscallError) => void;
   readonly #id: string;
+  readonly #csvStyle: CsvStyle;
   #opening: Promise<Opened | undefined> | undefined;
   /** One flush at a time: a second one must not see a half-published result. */
   #flushing: Promise<void> = Promise.resolve();
@@ -55,10 +58,11 @@ export class ResultFiles implements RecordingOutput {
   #published = false;
   #error: unknown;
 
-  constructor({ target, id, provenance, onError }: ResultFilesOptions) {
+  constructor({ target, id, csvStyle, provenance, onError }: ResultFilesOptions) {
     this.#target = target;
     this.#path = join(target.directory, target.name);
     this.#id = id;
+    this.#csvStyle = csvStyle;
     this.#provenance = provenance;
     this.#onError = onError;
   }
@@ -80,14 +84,14 @@ export class ResultFiles implements RecordingOutput {
     return this.#path;
   }
 
-  list(line: string): void {
-    this.#pending.list.push(line);
-    this.#flushSoon();
-  }
-
-  csv(line: string): void {
-    this.#pending.csv.push(line);
-    this.#flushSoon();
+  /** Adds a file. It is written soon. */
+  add(file: RecordedFile): void {
+    if (isListable(file.path)) this.#pending.list.push(listLine(file.path));
+    this.#pending.csv.push(csvRow(file, this.#csvStyle));
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.#flush();
+    }, FLUSH_AFTER_MS);
   }
 
   /**
@@ -127,13 +131,6 @@ export class ResultFiles implements RecordingOutput {
     return { list, csv, temporary };
   }
 
-  #flushSoon(): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      void this.#flush();
-    }, FLUSH_AFTER_MS);
-  }
-
   #flush(): Promise<void> {
     this.#flushing = this.#flushing.then(() => this.#flushNow());
     return this.#flushing;
@@ -141,7 +138,7 @@ export class ResultFiles implements RecordingOutput {
 
   async #flushNow(): Promise<void> {
     const { list, csv } = this.#pending;
-    if (list.length === 0 && csv.length === 0) return;
+    if (csv.length === 0) return; // every file has a row there
     this.#pending = { list: [], csv: [] };
     const opened = await this.#open();
     if (opened === undefined) return;

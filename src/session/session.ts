@@ -63,13 +63,14 @@ export class Session {
     this.#files = new ResultFiles({
       target,
       id: container.id,
+      csvStyle,
       provenance: () => formatProvenance(this.#provenance()),
       onError: (error) => {
         this.#recording.fail(error.message);
         onTrouble(error.message);
       },
     });
-    this.#recording = new Recording({ layers: layers.layers, csvStyle, output: this.#files });
+    this.#recording = new Recording({ layers: layers.layers, onFile: (file) => this.#files.add(file) });
   }
 
   /**

@@ -1,0 +1,20 @@
+import { chmodSync, rmSync } from "node:fs";
+
+/** Builds dist/optimizer: one executable with Bun, the program and the shim in it. */
+const outfile = "dist/optimizer";
+rmSync(outfile, { force: true }); // it may be running: a new file, not new bytes in the old one
+const result = await Bun.build({
+  entrypoints: ["src/main.ts"],
+  minify: true,
+  bytecode: true,
+  format: "esm",
+  compile: {
+    outfile,
+    // A root daemon must not take settings from the folder it happens to be started in.
+    autoloadDotenv: false,
+    autoloadBunfig: false,
+  },
+});
+for (const log of result.logs) console.error(String(log));
+if (!result.success) process.exit(1);
+chmodSync(outfile, 0o755);

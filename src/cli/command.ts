@@ -1,0 +1,47 @@
+import { type ArgsDef, defineCommand, type ParsedArgs, renderUsage, runCommand } from "citty";
+import { checkFlags } from "./usage.ts";
+
+/** What the process returns; a contract with scripts. */
+export const ExitCode = { done: 0, failed: 1, usage: 2, incomplete: 3 } as const;
+
+/** One word of `optimizer WORD …`. */
+export interface Command {
+  /** The text for `--help`. */
+  help(): Promise<string>;
+  /** Runs it with the words behind its name. Resolves with the exit code; rejects with what went wrong. */
+  run(rawArgs: readonly string[]): Promise<number>;
+}
+
+/** How a command is described. */
+export interface CommandOptions<T extends ArgsDef> {
+  readonly name: string;
+  readonly description: string;
+  readonly args: T;
+  /** `behind` are the words behind `--`. Returns the exit code. */
+  readonly run: (flags: ParsedArgs<T>, behind: readonly string[] | undefined) => Promise<number>;
+}
+
+/** Makes a command that refuses the flags it does not have. */
+export function makeCommand<const T extends ArgsDef>({
+  name,
+  description,
+  args,
+  run,
+}: CommandOptions<T>): Command {
+  const definition = defineCommand({
+    meta: { name: `optimizer ${name}`, description },
+    args,
+    run: ({ args: flags, rawArgs }) => {
+      const separator = rawArgs.indexOf("--");
+      return run(flags, separator < 0 ? undefined : rawArgs.slice(separator + 1));
+    },
+  });
+  return {
+    help: () => renderUsage(definition),
+    async run(rawArgs) {
+      checkFlags(rawArgs, args);
+      const { result } = await runCommand(definition, { rawArgs: [...rawArgs] });
+      return result as number;
+    },
+  };
+}
