@@ -41,14 +41,15 @@
 
 enum {
 	BATCH_EVENTS = 256,       /* descriptors that one read() may install at once */
-	OUT_BYTES = 256 * 1024,   /* records collected before they are written */
-	FLUSH_BYTES = 128 * 1024, /* written at the latest when this many are there */
+	OUT_BYTES = 256 * 1024,   /* records that are collected before they are written */
+	FLUSH_BYTES = OUT_BYTES - 8192, /* written when so many are there, which leaves room for the longest one */
 	STREAM_BYTES = 4 << 20,   /* what the stream may hold while the reader is busy */
 	PATH_BYTES = PATH_MAX + 16,
 	MARK_SLOTS = 512, /* marks under way at once */
 	SEEN_SLOTS = 8192,
 	SEEN_PATH_BYTES = 206,
 	COALESCE_MS = 1, /* after a quiet time, wait so long for more events to come with the first */
+	WRITE_AFTER_MS = 100, /* a record waits no longer: the reader need not wake up for each */
 	HELPER_STACK = 256 * 1024, /* thread-local storage of the host program comes out of it */
 };
 
@@ -104,6 +105,7 @@ struct opt_tracer {
 	int64_t barrier_events_left;
 	bool stream_closed;
 	size_t out_length;
+	uint64_t write_due_ns; /* of the oldest record that waits */
 	struct seen seen[SEEN_SLOTS];
 	_Alignas(8) char events[BATCH_EVENTS * sizeof(struct fanotify_event_metadata)];
 	_Alignas(8) char out[OUT_BYTES];
@@ -170,6 +172,8 @@ static void put_record(struct opt_tracer *tracer, const struct opt_record *recor
 	size_t used = sizeof(*record) + record->path_length;
 	size_t length = (used + 7) & ~(size_t)7;
 
+	if (tracer->out_length == 0)
+		tracer->write_due_ns = record->time_ns + WRITE_AFTER_MS * 1000000ull;
 	memcpy(at, record, sizeof(*record));
 	memcpy(at, &(uint32_t){ (uint32_t)length }, sizeof(uint32_t));
 	if (record->path_length > 0)
@@ -357,6 +361,16 @@ static void end_barrier(struct opt_tracer *tracer)
 	flush_records(tracer);
 }
 
+/* How long to sleep at most: until the records that wait are due, or for ever. */
+static int sleep_ms(const struct opt_tracer *tracer)
+{
+	uint64_t now = now_ns();
+
+	if (tracer->out_length == 0)
+		return -1;
+	return now >= tracer->write_due_ns ? 0 : (int)((tracer->write_due_ns - now) / 1000000 + 1);
+}
+
 /* Sleeps until there is something to do. */
 static void wait_for_work(struct opt_tracer *tracer)
 {
@@ -367,7 +381,7 @@ static void wait_for_work(struct opt_tracer *tracer)
 	};
 	uint64_t count;
 
-	poll(fds, 3, -1);
+	poll(fds, 3, sleep_ms(tracer));
 	if (fds[2].revents & (POLLHUP | POLLERR))
 		tracer->stream_closed = true;
 	/* A burst has begun: taking it in larger pieces saves a switch of threads for each event. */
@@ -386,6 +400,8 @@ static void *drain_main(void *argument)
 
 		handle_forget(tracer);
 		begin_barrier(tracer);
+		if (tracer->out_length > 0 && now_ns() >= tracer->write_due_ns)
+			flush_records(tracer);
 		length = read(tracer->fan_fd, tracer->events, sizeof(tracer->events));
 		if (length > 0) {
 			handle_batch(tracer, length);
@@ -393,7 +409,6 @@ static void *drain_main(void *argument)
 				end_barrier(tracer);
 		} else if (length < 0 && errno == EAGAIN) {
 			end_barrier(tracer);
-			flush_records(tracer);
 			wait_for_work(tracer);
 		} else if (length < 0 && errno != EINTR) {
 			/*

@@ -1,7 +1,7 @@
-import { lstatSync, readFileSync } from "node:fs";
+import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { errorCode } from "../sys/errno.ts";
 import { type Mount, parseMountinfo } from "../trace/mountinfo.ts";
-import { ImageLayers, type LayerReader } from "./layers.ts";
+import { ImageLayers, type LayerReader, type PathKind } from "./layers.ts";
 import { parseOverlayOptions, resolveOverlay } from "./overlay.ts";
 
 /** The layers of a root file system, or why they cannot be told. */
@@ -22,7 +22,7 @@ export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayer
   if (directories === undefined || !directories.lower.every((path) => kindOf(path) === "directory")) {
     return { layers: undefined, why: "the overlay's layers are not visible in this mount namespace" };
   }
-  return { layers: new ImageLayers(directories, { kind: kindOf, xattr }) };
+  return { layers: new ImageLayers(directories, { kind: kindOf, list, xattr }) };
 }
 
 /** Where the host sees the same super block. */
@@ -32,13 +32,22 @@ function mountPointsOf({ device }: Mount): string[] {
     .map((mount) => mount.mountPoint);
 }
 
-function kindOf(path: string): ReturnType<LayerReader["kind"]> {
+function kindOf(path: string): PathKind {
   const stats = lstat(path);
   if (stats === undefined) return "none";
   if (stats.isFile()) return "file";
   if (stats.isDirectory()) return "directory";
   // Overlay's classic whiteout is a character device with the number 0:0.
   return stats.isCharacterDevice() && stats.rdev === 0 ? "whiteout" : "other";
+}
+
+function list(path: string): ReturnType<LayerReader["list"]> {
+  const files = new Set<string>();
+  const others = new Set<string>();
+  for (const entry of readdirSync(rawPath(path), { encoding: "latin1", withFileTypes: true })) {
+    (entry.isFile() ? files : others).add(entry.name);
+  }
+  return { files, others };
 }
 
 function lstat(path: string): ReturnType<typeof lstatSync> | undefined {

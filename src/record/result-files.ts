@@ -33,6 +33,8 @@ export interface ResultFilesOptions {
 
 /** How long a line may wait in memory: what SIGKILL can take. */
 const FLUSH_AFTER_MS = 250;
+/** So many lines make one write. */
+const FILES_PER_WRITE = 1000;
 const FILE_MODE = 0o644;
 const DIRECTORY_MODE = 0o755;
 
@@ -53,7 +55,7 @@ export class ResultFiles {
   #opening: Promise<Opened | undefined> | undefined;
   /** One flush at a time: a second one must not see a half-published result. */
   #flushing: Promise<void> = Promise.resolve();
-  #pending: { list: string[]; csv: string[] } = { list: [], csv: [] };
+  #pending: RecordedFile[] = [];
   #timer: Timer | undefined;
   #published = false;
   #error: unknown;
@@ -86,8 +88,7 @@ export class ResultFiles {
 
   /** Adds a file. It is written soon. */
   add(file: RecordedFile): void {
-    if (isListable(file.path)) this.#pending.list.push(listLine(file.path));
-    this.#pending.csv.push(csvRow(file, this.#csvStyle));
+    this.#pending.push(file);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       void this.#flush();
@@ -127,7 +128,7 @@ export class ResultFiles {
     const temporary = { list: `${base}.list`, csv: `${base}.csv`, json: `${base}.json` };
     const list = new Appender(await create(temporary.list));
     const csv = new Appender(await create(temporary.csv));
-    csv.append(csvHeader);
+    void csv.append(csvHeader);
     return { list, csv, temporary };
   }
 
@@ -137,16 +138,23 @@ export class ResultFiles {
   }
 
   async #flushNow(): Promise<void> {
-    const { list, csv } = this.#pending;
-    if (csv.length === 0) return; // every file has a row there
-    this.#pending = { list: [], csv: [] };
+    const files = this.#pending;
+    if (files.length === 0) return;
+    this.#pending = [];
     const opened = await this.#open();
     if (opened === undefined) return;
-    for (const line of list) opened.list.append(line);
-    for (const line of csv) opened.csv.append(line);
-    await Promise.all([opened.list.flush(), opened.csv.flush()]);
+    for (let start = 0; start < files.length; start += FILES_PER_WRITE) {
+      await this.#write(opened, files.slice(start, start + FILES_PER_WRITE));
+    }
     this.#noteErrorsOf(opened);
-    if (!this.#published && list.length > 0 && this.#error === undefined) await this.#publish(opened);
+    const isListed = files.some(({ path }) => isListable(path));
+    if (!this.#published && isListed && this.#error === undefined) await this.#publish(opened);
+  }
+
+  async #write({ list, csv }: Opened, files: readonly RecordedFile[]): Promise<void> {
+    const lines = files.map(({ path }) => (isListable(path) ? listLine(path) : ""));
+    const rows = files.map((file) => csvRow(file, this.#csvStyle));
+    await Promise.all([list.append(lines.join("")), csv.append(rows.join(""))]);
   }
 
   #noteErrorsOf({ list, csv }: Opened): void {

@@ -22,6 +22,9 @@ export interface SessionsOptions {
 /** A container's start never waits longer for its trace. */
 const START_CEILING_MS = 500;
 
+/** Collecting garbage takes some 10 ms: once for all containers that end together. */
+const TIDY_UP_AFTER_MS = 500;
+
 /** One container's place in the table. */
 type Slot =
   /** The mark is being set, or it is being found out whether to trace at all. `stopped`: it ended meanwhile. */
@@ -40,6 +43,7 @@ type Slot =
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #slots = new Map<string, Slot>();
+  #tidyUp: Timer | undefined;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
@@ -159,6 +163,18 @@ export class Sessions {
     const summary = await session.end(reason);
     if (!this.#release(session.container.id, slot)) return; // another caller waited for the same end
     this.#logEnd(session, summary);
+    this.#tidyUpSoon();
+  }
+
+  /**
+   * Gives the memory of ended traces back. Nothing else would for a long time: between starts the
+   * process allocates next to nothing. Late enough for the answer to be sent before.
+   */
+  #tidyUpSoon(): void {
+    this.#tidyUp ??= setTimeout(() => {
+      this.#tidyUp = undefined;
+      Bun.gc(true);
+    }, TIDY_UP_AFTER_MS);
   }
 
   #logEnd({ container }: Session, { reason, complete, trouble, amount, path }: SessionSummary): void {
