@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { isListable } from "../formats/list.ts";
 import type { Counts } from "../formats/provenance.ts";
 import type { ImageLayers } from "../image/layers.ts";
+import { DELETED_SUFFIX } from "../trace/records.ts";
 import type { FileOpen, Loss, TraceObserver } from "../trace/tracer.ts";
 
 /** A file at its first access. */
@@ -66,11 +67,26 @@ export class Recording implements TraceObserver {
       this.counts.notRegular++;
       return;
     }
-    const layer = this.#layers?.layerOf(file.path);
-    const listed = this.#layers === undefined ? !file.deleted : layer !== undefined;
-    if (listed) this.#add(file, layer ?? LAYER_UNKNOWN);
-    else if (file.deleted) this.counts.deleted++;
-    else this.counts.runtime++;
+    if (this.#layers === undefined) this.#openAnywhere(file);
+    else this.#openInImage(file, this.#layers);
+  }
+
+  #openAnywhere(file: FileOpen): void {
+    if (file.deleted) this.counts.deleted++;
+    else this.#add(file, LAYER_UNKNOWN);
+  }
+
+  #openInImage(file: FileOpen, layers: ImageLayers): void {
+    const layer = layers.layerOf(file.path);
+    if (layer !== undefined) return this.#add(file, layer);
+    // A file of a lower layer that was removed or replaced since keeps its number of links, so that the
+    // kernel's suffix is all that tells of it. Being gone now, it was of the image when it was opened.
+    if (file.path.endsWith(DELETED_SUFFIX)) {
+      const path = file.path.slice(0, -DELETED_SUFFIX.length);
+      const layerBefore = layers.layerOf(path);
+      if (layerBefore !== undefined) return this.#add({ ...file, path }, layerBefore);
+    }
+    this.counts[file.deleted ? "deleted" : "runtime"]++;
   }
 
   lost(loss: Loss): void {
@@ -85,6 +101,7 @@ export class Recording implements TraceObserver {
   }
 
   #add(file: FileOpen, layer: number): void {
+    if (this.#seen.has(file.path)) return;
     this.#seen.add(file.path);
     if (isListable(file.path)) {
       this.counts.listed++;

@@ -70,7 +70,8 @@ const HEADER_BYTES = 64;
 const RECORD_BYTES_MAX = 4096 + 256;
 const FLAG_EXEC = 1;
 const FLAG_DELETED = 2;
-const DELETED_SUFFIX = " (deleted)";
+/** What the kernel appends to the path of a file that has no name any more. */
+export const DELETED_SUFFIX = " (deleted)";
 const TWO_TO_32 = 0x1_0000_0000;
 
 /** Decodes the shim's stream of records. Pure: bytes in, records out. */
