@@ -3,52 +3,51 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = join(import.meta.dir, "..");
-const generatedDir = join(root, "src", "gen");
+
+/** Where messages are described, and where their TypeScript goes: the program's, and those of the rig's CRI client. */
+const targets = [
+  { proto: "proto", gen: "src/gen" },
+  { proto: "scripts/rig/proto", gen: "scripts/rig/gen" },
+] as const;
 
 const [option, ...rest] = process.argv.slice(2);
 if (rest.length > 0 || (option !== undefined && option !== "--check")) {
   console.error("Usage: bun scripts/generate.ts [--check]");
   process.exit(2);
 }
-process.exitCode = option === "--check" ? await check() : await generate(generatedDir);
-
-/** Writes the TypeScript of proto/ into `outDir`, removing what proto/ no longer makes. Returns the exit code. */
-async function generate(outDir: string): Promise<number> {
-  const child = Bun.spawn(
-    [
-      process.execPath,
-      join(root, "node_modules", ".bin", "buf"),
-      "generate",
-      "proto",
-      "--template",
-      "proto/buf.gen.yaml",
-      "--output",
-      outDir,
-      "--clean",
-    ],
-    {
-      cwd: root,
-      stdio: ["ignore", "inherit", "inherit"],
-    },
-  );
-  return (await child.exited) === 0 ? 0 : 1;
+for (const { proto, gen } of targets) {
+  const ok = option === "--check" ? await check(proto, gen) : await generate(proto, join(root, gen));
+  if (!ok) process.exitCode = 1;
 }
 
-/** Generates beside the tree and compares. Returns 1, with the cure on stderr, when src/gen is not what proto/ makes. */
-async function check(): Promise<number> {
+/** Writes the TypeScript of a folder into `outDir`, removing what it no longer makes. Returns whether that went well. */
+async function generate(proto: string, outDir: string): Promise<boolean> {
+  const buf = join(root, "node_modules", ".bin", "buf");
+  const child = Bun.spawn(
+    [
+      ...[process.execPath, buf, "generate", proto],
+      ...["--template", "proto/buf.gen.yaml", "--output", outDir, "--clean"],
+    ],
+    { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
+  );
+  return (await child.exited) === 0;
+}
+
+/** Generates beside the tree and compares. When `gen` is not what `proto` makes, says so with the cure. */
+async function check(proto: string, gen: string): Promise<boolean> {
   const freshDir = await mkdtemp(join(tmpdir(), "optimizer-gen-"));
   try {
-    if ((await generate(freshDir)) !== 0) return 1;
+    if (!(await generate(proto, freshDir))) return false;
     const fresh = await readTree(freshDir);
-    const present = await readTree(generatedDir);
+    const present = await readTree(join(root, gen));
     const names = [...new Set([...fresh.keys(), ...present.keys()])].sort();
     const stale = names.filter((name) => fresh.get(name) !== present.get(name));
-    if (stale.length === 0) return 0;
+    if (stale.length === 0) return true;
     console.error(
-      `Generated code does not match proto/: ${stale.map((name) => `src/gen/${name}`).join(", ")}. ` +
-        'Run "bun scripts/generate.ts" and commit the result.',
+      `Generated code does not match ${proto}: ${stale.map((name) => `${gen}/${name}`).join(", ")}. ` +
+        'Run "make generate" and commit the result.',
     );
-    return 1;
+    return false;
   } finally {
     await rm(freshDir, { recursive: true, force: true });
   }

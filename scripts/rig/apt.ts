@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./command.ts";
 
@@ -40,21 +40,25 @@ export class AptSuite {
       `Dir::State::Lists=${join(folder, "lists")}`,
       `Dir::State::status=${join(folder, "status")}`,
       `Dir::Cache=${join(folder, "cache")}`,
+      // Some machines turn these off; without them every call parses the lists anew.
+      "Dir::Cache::pkgcache=pkgcache.bin",
+      "Dir::Cache::srcpkgcache=srcpkgcache.bin",
       "Acquire::Languages=none",
       "Acquire::Retries=3",
+      "Acquire::http::Timeout=20",
       "DPkg::Lock::Timeout=120",
       // The user _apt may not be able to enter the checkout's folder.
       "APT::Sandbox::User=root",
       "APT::Install-Recommends=false",
     ].flatMap((option) => ["-o", option]);
     const apt = new AptSuite(folder, options);
-    await apt.#run("apt-get", "update", "--error-on=any");
+    await apt.#run("apt-get", ["update", "--error-on=any"]);
     return apt;
   }
 
   /** The versions of a package that the mirror has, newest first. */
   async versions(name: string): Promise<string[]> {
-    const lines = (await this.#run("apt-cache", "madison", name)).split("\n");
+    const lines = (await this.#run("apt-cache", ["madison", name])).split("\n");
     return lines.flatMap((line) => line.split("|")[1]?.trim() ?? []);
   }
 
@@ -63,27 +67,22 @@ export class AptSuite {
    * apt checks each file's hash, and goes on with a file that an interrupted run left half fetched.
    */
   async fetchClosure(packages: readonly string[]): Promise<PackageFile[]> {
-    const plan = await this.#run("apt-get", "install", "-y", "--simulate", ...packages);
+    const plan = await this.#run("apt-get", ["install", "-y", "--simulate", ...packages]);
     const wanted = new Map(
       plan.split("\n").flatMap((line) => {
         const [, name, version] = /^Inst (\S+) \((\S+) /.exec(line) ?? [];
         return name === undefined || version === undefined ? [] : [[name, version] as const];
       }),
     );
-    await this.#run("apt-get", "install", "-y", "--download-only", ...packages);
+    await this.#run("apt-get", ["install", "-y", "--download-only", ...packages]);
     return [...wanted].map(([name, version]) => ({ name, version, path: this.#archive(name, version) }));
   }
 
   /** Fetches one package without what it depends on. */
   async fetchAlone(name: string, version: string): Promise<PackageFile> {
     const folder = join(this.#folder, "cache", "archives");
-    await run(["apt-get", ...this.#options, "download", `${name}=${version}`], { cwd: folder, env: cEnv() });
+    await this.#run("apt-get", ["download", `${name}=${version}`], folder);
     return { name, version, path: this.#archive(name, version) };
-  }
-
-  /** Removes lists and fetched files; the suite is of no use afterwards. */
-  async remove(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
   }
 
   #archive(name: string, version: string): string {
@@ -95,14 +94,11 @@ export class AptSuite {
     return join(folder, file);
   }
 
-  #run(tool: "apt-get" | "apt-cache", ...args: string[]): Promise<string> {
-    return run([tool, ...this.#options, ...args], { env: cEnv() });
+  #run(tool: "apt-get" | "apt-cache", args: readonly string[], cwd = this.#folder): Promise<string> {
+    // Its words are parsed: they must not be translated.
+    const env = { ...process.env, LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive" };
+    return run([tool, ...args, ...this.#options], { cwd, env });
   }
-}
-
-/** apt's words are parsed: they must not be translated. */
-function cEnv(): Record<string, string | undefined> {
-  return { ...process.env, LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive" };
 }
 
 /**

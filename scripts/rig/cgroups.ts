@@ -2,11 +2,14 @@ import { existsSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { waitFor } from "./wait.ts";
 
-const PARENT = "optimizer-rig";
+/** The cgroup that a run's containers are put below. */
+export function cgroupOf(runId: string): string {
+  return `${parentCgroup()}/${runId}`;
+}
 
-/** The cgroup under which a run's containers have theirs, as the CRI's cgroup_parent wants it. */
-export function cgroupParent(runId: string): string {
-  return `/${PARENT}/${runId}`;
+/** A run that is started inside of another one has its cgroup below that one's. */
+function parentCgroup(): string {
+  return process.env["RIG_CGROUP"] ?? "/optimizer-rig";
 }
 
 /**
@@ -34,7 +37,7 @@ function parents(): string[] {
   const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
   return mounts.flatMap((line) => {
     const [, mountPoint = "", type = ""] = line.split(" ");
-    return /^cgroup2?$/.test(type) ? [join(mountPoint, PARENT)] : [];
+    return /^cgroup2?$/.test(type) ? [join(mountPoint, parentCgroup())] : [];
   });
 }
 

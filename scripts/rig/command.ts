@@ -1,3 +1,5 @@
+const COMMAND_SHOWN_MAX = 200;
+
 /** Options of `run`. */
 export interface RunOptions {
   readonly cwd?: string;
@@ -23,7 +25,13 @@ export async function run(command: readonly string[], options: RunOptions = {}):
     child.exited,
   ]);
   if (code !== 0) {
-    throw new Error(`Command failed with code ${code}: ${command.join(" ")}\n${stderr || stdout}`.trimEnd());
+    throw new Error(
+      `Command failed with code ${code}: ${shorten(command.join(" "))}\n${stderr || stdout}`.trimEnd(),
+    );
   }
   return stdout;
+}
+
+function shorten(text: string): string {
+  return text.length > COMMAND_SHOWN_MAX ? `${text.slice(0, COMMAND_SHOWN_MAX)} …` : text;
 }

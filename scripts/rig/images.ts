@@ -84,7 +84,9 @@ export class Images {
   }
 
   /** An image of the caller's own, built anew on every call. */
-  build(...args: Parameters<typeof buildImage> extends [string, ...infer Rest] ? Rest : never): Promise<Image> {
+  build(
+    ...args: Parameters<typeof buildImage> extends [string, ...infer Rest] ? Rest : never
+  ): Promise<Image> {
     return buildImage(this.#folder, ...args);
   }
 
@@ -97,13 +99,24 @@ export class Images {
   async #compile(name: string): Promise<string> {
     const program = join(this.#folder, name);
     await mkdir(this.#folder, { recursive: true });
-    await run(["gcc", "-static", "-O2", "-Wall", "-o", program, join(import.meta.dir, "programs", `${name}.c`)]);
+    await run([
+      "gcc",
+      "-static",
+      "-O2",
+      "-Wall",
+      "-o",
+      program,
+      join(import.meta.dir, "programs", `${name}.c`),
+    ]);
     return program;
   }
 }
 
 /** Where nginx listens, inside its container. */
 export const NGINX_SOCKET = "/run/nginx.sock";
+
+/** nginx makes this file once it listens and heeds signals, right before it starts its workers. */
+export const NGINX_PID_FILE = "/run/nginx.pid";
 
 function* dataLayer(): Generator<LayerEntry> {
   yield { kind: "folder", path: "/data" };
@@ -120,7 +133,8 @@ function* busyboxLayer(program: string, commands: readonly string[]): Generator<
   yield { kind: "file", path: "/etc/group", content: GROUP };
   yield { kind: "copy", path: "/bin/busybox", source: program, mode: 0o755 };
   for (const command of commands) {
-    if (command !== "busybox") yield { kind: "hardlink", path: `/bin/${command}`, target: "/bin/busybox" };
+    if (command === "busybox") continue;
+    yield { kind: "hardlink", path: `/bin/${command}`, target: "/bin/busybox", mode: 0o755 };
   }
 }
 

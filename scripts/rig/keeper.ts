@@ -1,4 +1,5 @@
 import { readdirSync, readlinkSync } from "node:fs";
+import { cgroupOf } from "./cgroups.ts";
 import { createRun, removeRun, removeStaleRuns } from "./runs.ts";
 import { waitFor } from "./wait.ts";
 
@@ -22,7 +23,8 @@ exit $?
 const [id, ...command] = process.argv.slice(2);
 if (import.meta.main) {
   if (id === undefined || command.length === 0) throw new Error("Usage: bun keeper.ts RUN_ID COMMAND …");
-  process.exitCode = await keep(id, command);
+  // The pipe at stdin may still be open, and would keep the process waiting.
+  process.exit(await keep(id, command));
 }
 
 /**
@@ -32,9 +34,11 @@ if (import.meta.main) {
  */
 async function keep(runId: string, command: readonly string[]): Promise<number> {
   const { promise: cancelled, resolve: cancel } = Promise.withResolvers<"cancelled">();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => cancel("cancelled"));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.on(signal, () => cancel("cancelled"));
   void drainStdin().then(() => cancel("cancelled"));
-  for (const stale of await removeStaleRuns()) console.error(`rig: removed what the killed run ${stale} had left`);
+  for (const stale of await removeStaleRuns())
+    console.error(`rig: removed what the killed run ${stale} had left`);
   const folder = await createRun(runId);
   try {
     const sandbox = Bun.spawn(
@@ -46,7 +50,7 @@ async function keep(runId: string, command: readonly string[]): Promise<number> 
         ...["sh", "-c", INIT, "rig", ...command],
       ],
       {
-        env: { ...process.env, RIG_RUN: folder, TMPDIR: `${folder}/tmp` },
+        env: { ...process.env, RIG_RUN: folder, RIG_CGROUP: cgroupOf(runId), TMPDIR: `${folder}/tmp` },
         stdio: ["ignore", "inherit", "inherit"],
       },
     );

@@ -18,7 +18,7 @@ export type LayerEntry = {
   | { readonly kind: "sparse"; readonly size: number }
   | { readonly kind: "folder" }
   | { readonly kind: "symlink"; readonly target: LayerPath }
-  /** Another name of a file that stands earlier in the same layer. */
+  /** Another name of a file that stands earlier in the same layer. containerd gives the file this entry's mode. */
   | { readonly kind: "hardlink"; readonly target: LayerPath }
   /** Takes away what the layers below have at `path`. */
   | { readonly kind: "whiteout" }
@@ -43,16 +43,31 @@ function writeEntry(tar: TarWriter, entry: LayerEntry): void {
     }
     case "copy": {
       const { size, mode } = lstatSync(entry.source);
-      return tar.addFrom({ ...common, name, type: "file", mode: entry.mode ?? mode & 0o7777 }, entry.source, size);
+      return tar.addFrom(
+        { ...common, name, type: "file", mode: entry.mode ?? mode & 0o7777 },
+        entry.source,
+        size,
+      );
     }
     case "sparse":
       return tar.add({ ...common, name, type: "sparse", mode: entry.mode ?? 0o644, size: entry.size });
     case "folder":
-      return tar.add({ ...common, name: Buffer.concat([name, SLASH]), type: "folder", mode: entry.mode ?? 0o755 });
+      return tar.add({
+        ...common,
+        name: Buffer.concat([name, SLASH]),
+        type: "folder",
+        mode: entry.mode ?? 0o755,
+      });
     case "symlink":
       return tar.add({ ...common, name, type: "symlink", mode: 0o777, target: toBytes(entry.target) });
     case "hardlink":
-      return tar.add({ ...common, name, type: "hardlink", mode: 0o644, target: toName(entry.target) });
+      return tar.add({
+        ...common,
+        name,
+        type: "hardlink",
+        mode: entry.mode ?? 0o644,
+        target: toName(entry.target),
+      });
     case "whiteout": {
       const cut = name.lastIndexOf(0x2f) + 1;
       const marker = Buffer.concat([name.subarray(0, cut), Buffer.from(".wh."), name.subarray(cut)]);
@@ -60,7 +75,11 @@ function writeEntry(tar: TarWriter, entry: LayerEntry): void {
     }
     case "opaque": {
       writeEntry(tar, { ...entry, kind: "folder" });
-      return tar.add({ name: Buffer.concat([name, Buffer.from("/.wh..wh..opq")]), type: "file", mode: 0o644 });
+      return tar.add({
+        name: Buffer.concat([name, Buffer.from("/.wh..wh..opq")]),
+        type: "file",
+        mode: 0o644,
+      });
     }
   }
 }
@@ -69,7 +88,10 @@ function writeEntry(tar: TarWriter, entry: LayerEntry): void {
  * Everything in a folder of the host, as root owns it and with links kept as links; sockets, devices and the like are
  * left out. `omit` is asked for each path ("/usr/x") and leaves it out with all that is below it.
  */
-export function* folderLayer(folder: string, omit: (path: string) => boolean = () => false): Generator<LayerEntry> {
+export function* folderLayer(
+  folder: string,
+  omit: (path: string) => boolean = () => false,
+): Generator<LayerEntry> {
   yield* walk(folder, "", omit, new Map());
 }
 
@@ -91,7 +113,7 @@ function* walk(
       yield { kind: "folder", path, mode };
       yield* walk(folder, path, omit, inodes);
     } else if (stat.isFile()) {
-      if (first !== undefined) yield { kind: "hardlink", path, target: first };
+      if (first !== undefined) yield { kind: "hardlink", path, target: first, mode };
       else yield { kind: "copy", path, source, mode };
       if (stat.nlink > 1n) inodes.set(stat.ino, path);
     }

@@ -73,7 +73,10 @@ export async function buildImage(folder: string, recipe: ImageRecipe): Promise<I
       })),
     };
     // Names do not enter the digest, so that they must enter the file's name.
-    const tar = join(folder, `${new Bun.CryptoHasher("sha256").update(JSON.stringify(index)).digest("hex")}.tar`);
+    const tar = join(
+      folder,
+      `${new Bun.CryptoHasher("sha256").update(JSON.stringify(index)).digest("hex")}.tar`,
+    );
     writeLayout(tar, index, [...layers, configBlob, manifest]);
     const chainId = toChainId(layers.map((layer) => layer.digest));
     return { tar, names, digest: manifest.digest, id: configBlob.digest, chainId, config };
@@ -134,8 +137,7 @@ function writeLayout(path: string, index: unknown, blobs: readonly Blob[]): void
 
 /** The identity of a stack of layers, as the OCI image specification defines it. */
 function toChainId(diffIds: readonly string[]): string {
-  return diffIds.reduce((chain, diffId) =>
-    `sha256:${new Bun.CryptoHasher("sha256").update(`${chain} ${diffId}`).digest("hex")}`,
+  return diffIds.reduce(
+    (chain, diffId) => `sha256:${new Bun.CryptoHasher("sha256").update(`${chain} ${diffId}`).digest("hex")}`,
   );
 }
-

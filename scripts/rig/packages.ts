@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { AptSuite, type PackageFile } from "./apt.ts";
+import { FileLock } from "./file-lock.ts";
 import { CACHE } from "./paths.ts";
 
 /** What to fetch from which suite of Debian. Everything but containerd itself comes from one suite, so that libraries fit. */
@@ -23,7 +24,11 @@ const RECIPES = {
   busybox: { suite: "bookworm", packages: ["busybox-static"], dependencies: "alone" },
   strace: { suite: "bookworm", packages: ["strace"], dependencies: "closure" },
   // The two lower layers of the nginx image.
-  base: { suite: "bookworm", packages: ["base-files", "bash", "coreutils", "dash", "sed"], dependencies: "closure" },
+  base: {
+    suite: "bookworm",
+    packages: ["base-files", "bash", "coreutils", "dash", "sed"],
+    dependencies: "closure",
+  },
   nginx: { suite: "bookworm", packages: ["nginx"], dependencies: "closure" },
 } as const satisfies Record<string, Recipe>;
 
@@ -64,32 +69,42 @@ export async function findPackages(): Promise<Packages | undefined> {
 export async function fetchPackages(log: (line: string) => void): Promise<Packages> {
   const present = await findPackages();
   if (present !== undefined) return present;
+  await mkdir(CACHE, { recursive: true });
+  await using _lock = await FileLock.acquire(join(CACHE, "packages.lock"));
+  // Another run may have fetched them while this one waited.
+  return (await findPackages()) ?? (await fetchAll(log));
+}
+
+async function fetchAll(log: (line: string) => void): Promise<Packages> {
   const aptFolder = join(CACHE, "apt");
-  const fresh = `${FOLDER}.${process.pid}`;
-  try {
-    const versions: Record<string, string> = {};
-    const suites = new Map<string, AptSuite>();
-    const unpacked = new Map<string, Set<string>>();
-    for (const [name, recipe] of Object.entries<Recipe>(RECIPES)) {
-      const suite = suites.get(recipe.suite) ?? (await AptSuite.open(recipe.suite, join(aptFolder, recipe.suite)));
-      suites.set(recipe.suite, suite);
-      const files = await fetchRecipe(suite, recipe, log);
-      versions[name] = files.find((file) => file.name === recipe.packages[0])?.version ?? "";
-      log(`${name}: ${recipe.packages.join(", ")} ${versions[name]} from ${recipe.suite}, ${files.length} package(s)`);
-      // nginx lies above base in its image: what base has need not be there twice.
-      const below = name === "nginx" ? unpacked.get("base") : undefined;
-      const own = files.filter((file) => below?.has(file.path) !== true);
-      unpacked.set(name, new Set(own.map((file) => file.path)));
-      await unpack(own, join(fresh, name));
-    }
-    await Bun.write(join(fresh, MANIFEST), JSON.stringify({ recipes: RECIPES_STAMP, versions } satisfies Manifest));
-    await rm(FOLDER, { recursive: true, force: true });
-    await rename(fresh, FOLDER);
-    await rm(aptFolder, { recursive: true, force: true });
-    return toPackages(versions);
-  } finally {
-    await rm(fresh, { recursive: true, force: true });
+  const fresh = `${FOLDER}.new`;
+  await rm(fresh, { recursive: true, force: true });
+  const suites = new Map<string, AptSuite>();
+  const fetched = new Map<string, PackageFile[]>();
+  const versions: Record<string, string> = {};
+  for (const [name, recipe] of Object.entries<Recipe>(RECIPES)) {
+    const suite =
+      suites.get(recipe.suite) ?? (await AptSuite.open(recipe.suite, join(aptFolder, recipe.suite)));
+    suites.set(recipe.suite, suite);
+    const files = await fetchRecipe(suite, recipe, log);
+    fetched.set(name, files);
+    versions[name] = files.find((file) => file.name === recipe.packages[0])?.version ?? "";
+    log(
+      `${name}: ${recipe.packages.join(", ")} ${versions[name]} from ${recipe.suite}, ${files.length} package(s)`,
+    );
   }
+  // nginx lies above base in its image: what base has need not be there twice.
+  const base = new Set(fetched.get("base")?.map(({ path }) => path));
+  fetched.set("nginx", fetched.get("nginx")?.filter(({ path }) => !base.has(path)) ?? []);
+  await Promise.all([...fetched].map(([name, files]) => unpack(files, join(fresh, name))));
+  await Bun.write(
+    join(fresh, MANIFEST),
+    JSON.stringify({ recipes: RECIPES_STAMP, versions } satisfies Manifest),
+  );
+  await rm(FOLDER, { recursive: true, force: true });
+  await rename(fresh, FOLDER);
+  await rm(aptFolder, { recursive: true, force: true });
+  return toPackages(versions);
 }
 
 function toPackages(versions: Record<string, string>): Packages {
@@ -100,7 +115,11 @@ function toPackages(versions: Record<string, string>): Packages {
   return Object.fromEntries(entries) as Packages;
 }
 
-async function fetchRecipe(suite: AptSuite, recipe: Recipe, log: (line: string) => void): Promise<PackageFile[]> {
+async function fetchRecipe(
+  suite: AptSuite,
+  recipe: Recipe,
+  log: (line: string) => void,
+): Promise<PackageFile[]> {
   const [first = "", ...others] = recipe.packages;
   const available = await suite.versions(first);
   const version = pickVersion(available, recipe.version);
@@ -149,6 +168,11 @@ async function unpack(files: readonly PackageFile[], folder: string): Promise<vo
       stdin: archive.stdout,
       stderr: "inherit",
     });
-    if ((await archive.exited) !== 0 || (await tar.exited) !== 0) throw new Error(`Cannot unpack ${path}`);
+    const codes = [await archive.exited, await tar.exited];
+    if (codes.some((code) => code !== 0)) {
+      // apt takes a fetched file of the right size for a good one: a damaged one must not be there the next time.
+      await rm(path, { force: true });
+      throw new Error(`Cannot unpack ${path}: it may be damaged and was removed. Run this again`);
+    }
   }
 }

@@ -1,15 +1,19 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { removeCgroups } from "./cgroups.ts";
 import { CACHE } from "./paths.ts";
 
-const FOLDER = join(CACHE, "run");
 const KEEPER = "keeper";
 
 /** A run is known by its folder; its id also names its cgroups. */
 export function runFolder(id: string): string {
-  return join(FOLDER, id);
+  return join(runsFolder(), id);
+}
+
+/** A run that is started inside of another one lies inside of that one's folder, and goes with it. */
+function runsFolder(): string {
+  return join(process.env["RIG_RUN"] ?? CACHE, "run");
 }
 
 /** Makes the folder of a run, which belongs to this process: when it is gone, anybody may remove the run. */
@@ -35,7 +39,7 @@ export async function removeStaleRuns(): Promise<string[]> {
 
 function listRuns(): string[] {
   try {
-    return readdirSync(FOLDER);
+    return readdirSync(runsFolder());
   } catch {
     return [];
   }
@@ -44,20 +48,26 @@ function listRuns(): string[] {
 function isKept(id: string): boolean {
   try {
     const owner = readFileSync(join(runFolder(id), KEEPER), "utf8");
-    return identity(Number.parseInt(owner, 10)) === owner;
+    const [namespace, pid] = owner.split(" ");
+    // Of a keeper in another pid namespace nothing can be said: let it be.
+    return namespace !== pidNamespace() || identity(Number(pid)) === owner;
   } catch {
-    return false;
+    return false; // killed before it could write who it was
   }
 }
 
-/** A pid with the time its process started, since pids come again. Undefined when there is no such process. */
+/** Who a process is: its pid alone comes again. Undefined when there is no such process. */
 function identity(pid: number): string | undefined {
   try {
     // The command's name, in parentheses, may hold blanks; the start time is field 22, 20 after it.
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" ? undefined : `${pid} ${fields[19]}`;
+    return fields[0] === "Z" ? undefined : `${pidNamespace()} ${pid} ${fields[19]}`;
   } catch {
     return undefined;
   }
+}
+
+function pidNamespace(): string {
+  return readlinkSync("/proc/self/ns/pid");
 }

@@ -11,9 +11,12 @@ export interface SandboxOptions {
 /**
  * Runs a command in mount, pid, uts and ipc namespaces of its own, with an empty /run and a folder for its files whose
  * path is in the variable RIG_RUN. When it ends, when this process is interrupted and when it is killed, nothing stays
- * behind: no process, mount, cgroup or file. Needs root. Returns the exit code, 130 when interrupted.
+ * behind: no process, mount, cgroup or file. What a killed keeper left, the next run removes. Needs root. Returns the exit code, 130 when interrupted.
  */
-export async function runSandboxed(command: readonly string[], options: SandboxOptions = {}): Promise<number> {
+export async function runSandboxed(
+  command: readonly string[],
+  options: SandboxOptions = {},
+): Promise<number> {
   const keeper = Bun.spawn(
     [process.execPath, join(import.meta.dir, "keeper.ts"), options.id ?? newRunId(), ...command],
     {
@@ -39,21 +42,22 @@ export function newRunId(): string {
   return `${process.pid}-${Date.now().toString(36)}`;
 }
 
-/** The folder and id of the run that this process is in. Throws outside of a sandbox. */
-export function currentRun(): { folder: string; id: string } {
-  const folder = process.env["RIG_RUN"];
-  if (folder === undefined) {
-    throw new Error("Cannot start a container runtime outside of a sandbox: use `bun scripts/rig/e2e.ts`");
+/** The folder of the run that this process is in, and the cgroup for its containers. Throws outside of a sandbox. */
+export function currentRun(): { folder: string; cgroup: string } {
+  const { RIG_RUN: folder, RIG_CGROUP: cgroup } = process.env;
+  if (folder === undefined || cgroup === undefined) {
+    throw new Error("Cannot use the rig outside of a sandbox: start the tests with `bun scripts/rig/e2e.ts`");
   }
-  return { folder, id: folder.slice(folder.lastIndexOf("/") + 1) };
+  return { folder, cgroup };
 }
 
-if (import.meta.main) {
-  const command = process.argv.slice(2);
+if (import.meta.main) process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  const [id, command] = args[0] === "--id" ? [args[1], args.slice(2)] : [undefined, args];
   if (command.length === 0) {
-    console.error("Usage: bun scripts/rig/sandbox.ts COMMAND …");
-    process.exitCode = 2;
-  } else {
-    process.exitCode = await runSandboxed(command);
+    console.error("Usage: bun scripts/rig/sandbox.ts [--id ID] COMMAND …");
+    return 2;
   }
+  return runSandboxed(command, id === undefined ? {} : { id });
 }

@@ -16,14 +16,18 @@ export interface TarHeader {
   readonly gid?: number;
 }
 
-const TYPE_FLAGS = { file: "0", hardlink: "1", symlink: "2", folder: "5", sparse: "S" } as const satisfies Record<
-  TarHeader["type"],
-  string
->;
+const TYPE_FLAGS = {
+  file: "0",
+  sparse: "0",
+  hardlink: "1",
+  symlink: "2",
+  folder: "5",
+} as const satisfies Record<TarHeader["type"], string>;
 
 /**
- * Writes a tar file in GNU format, which takes names as bytes: PAX would want UTF-8. Every time stamp is 0, so that
- * equal content makes an equal file. Owns the file it writes; call `close()` when done.
+ * Writes a tar file in GNU format, which takes names as bytes: PAX would want UTF-8. Only a hole is told in PAX, since
+ * containerd does not take GNU's type for it. Every time stamp is 0, so that equal content makes an equal file.
+ * Owns the file it writes; call `close()` when done.
  */
 export class TarWriter implements Disposable {
   readonly #fd: number;
@@ -76,7 +80,19 @@ export class TarWriter implements Disposable {
     // A long name goes before its header, as the content of an entry of its own.
     if (header.name.byteLength > NAME_MAX) this.#longName("L", header.name);
     if ((header.target?.byteLength ?? 0) > NAME_MAX) this.#longName("K", header.target ?? new Uint8Array());
+    if (header.type === "sparse") this.#hole(header.size ?? 0);
     this.#write(encodeHeader(header, TYPE_FLAGS[header.type], size));
+  }
+
+  /** Says of the next entry that it is `size` bytes long, and that the only data segment is an empty one at the end. */
+  #hole(size: number): void {
+    const records = [`GNU.sparse.size=${size}`, "GNU.sparse.numblocks=1", `GNU.sparse.map=${size},0`].map(
+      paxRecord,
+    );
+    const header: TarHeader = { name: Buffer.from("PaxHeaders/hole"), type: "file", mode: 0o644 };
+    const content = Buffer.from(records.join(""));
+    this.#write(encodeHeader(header, "x", content.byteLength));
+    this.#padded(content);
   }
 
   #longName(flag: string, name: Uint8Array): void {
@@ -112,19 +128,23 @@ function encodeHeader(header: TarHeader, flag: string, size: number): Uint8Array
   block.fill(" ", 148, 156); // the checksum counts as blanks while it is summed up
   block.write(flag, 156, "latin1");
   block.set(header.target?.subarray(0, NAME_MAX) ?? [], 157);
-  block.write("ustar  \0", 257, "latin1"); // GNU's magic and version
-  if (header.type === "sparse") {
-    // One data segment of no bytes at the very end: all before it is a hole.
-    octal(block, 386, 12, header.size ?? 0);
-    octal(block, 398, 12, 0);
-    octal(block, 483, 12, header.size ?? 0);
-  }
+  // Magic and version: a PAX record may not stand before a header of GNU's.
+  block.write(header.type === "sparse" || flag === "x" ? "ustar\x0000" : "ustar  \0", 257, "latin1");
   const sum = block.reduce((total, byte) => total + byte, 0);
   block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
   return block;
 }
 
 function octal(block: Buffer, offset: number, width: number, value: number): void {
-  if (value > OCTAL_SIZE_MAX) throw new RangeError(`Cannot write ${value} into a tar header: the most is 8 GiB`);
+  if (value > OCTAL_SIZE_MAX)
+    throw new RangeError(`Cannot write ${value} into a tar header: the most is 8 GiB`);
   block.write(`${value.toString(8).padStart(width - 1, "0")}\0`, offset, "latin1");
+}
+
+/** A record starts with its own length, which counts the digits of that length too. */
+function paxRecord(text: string): string {
+  const rest = ` ${text}\n`;
+  let length = rest.length;
+  while (`${length}${rest}`.length !== length) length = `${length}${rest}`.length;
+  return `${length}${rest}`;
 }

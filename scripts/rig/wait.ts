@@ -28,7 +28,9 @@ export async function waitFor<T>(
     }
     if (performance.now() >= deadline) {
       const details = (await options.explain?.()) ?? (cause instanceof Error ? cause.message : "");
-      throw new Error(`Waited ${timeoutMs} ms for ${options.what}${details ? `: ${details}` : ""}`, { cause });
+      throw new Error(`Waited ${timeoutMs} ms for ${options.what}${details ? `: ${details}` : ""}`, {
+        cause,
+      });
     }
     await Bun.sleep(POLL_MS);
   }

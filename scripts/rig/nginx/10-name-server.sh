@@ -3,6 +3,5 @@
 set -eu
 
 conf=/etc/nginx/conf.d/default.conf
-before=$(sha256sum "$conf" | cut -d ' ' -f 1)
+echo "$0: $(sha256sum "$conf") before"
 sed -i -e 's/server_name .*;/server_name rig;/' "$conf"
-echo "$0: $conf was $before"

@@ -1,0 +1,162 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { Cri } from "./cri.ts";
+import {
+  type ContainerConfig,
+  ContainerConfigSchema,
+  ContainerState,
+  type ContainerStatus,
+  LinuxContainerSecurityContextSchema,
+  MountSchema,
+  NamespaceMode,
+  NamespaceOptionSchema,
+} from "./gen/cri_pb.ts";
+import { waitFor } from "./wait.ts";
+
+/** A container to run, in the words of the CRI. */
+export interface ContainerOptions {
+  /** A name or an id of an imported image. */
+  readonly image: string;
+  /** What a user wrote in the pod's specification; kubelet sends it along. */
+  readonly userSpecifiedImage?: string;
+  /** "test" by default; the pod gets the same name. */
+  readonly name?: string;
+  /** Replaces the image's entrypoint. */
+  readonly command?: readonly string[];
+  /** Replaces the image's cmd. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly podAnnotations?: Readonly<Record<string, string>>;
+  readonly podLabels?: Readonly<Record<string, string>>;
+  readonly mounts?: readonly MessageInitShape<typeof MountSchema>[];
+  readonly securityContext?: MessageInitShape<typeof LinuxContainerSecurityContextSchema>;
+  readonly workingDir?: string;
+}
+
+/** What a finished command in a container said. */
+export interface ExecResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * A container in a pod of its own, on the host's network since the rig has no CNI. Disposing of it removes both.
+ */
+export class Container implements AsyncDisposable {
+  readonly id: string;
+  readonly podId: string;
+  /** The pid of the container's init, in the sandbox's pid namespace; it may have ended since. */
+  readonly pid: number;
+  readonly #cri: Cri;
+  static #count = 0;
+
+  private constructor(cri: Cri, podId: string, id: string, pid: number) {
+    this.#cri = cri;
+    this.podId = podId;
+    this.id = id;
+    this.pid = pid;
+  }
+
+  /** Creates and starts a container. When that fails, its pod is removed before the error is passed on. */
+  static async run(cri: Cri, cgroup: string, options: ContainerOptions): Promise<Container> {
+    const name = options.name ?? "test";
+    // The CRI tells pods apart by name, namespace and attempt: of one name there may be several.
+    const attempt = ++Container.#count;
+    const sandboxConfig = {
+      metadata: { name, uid: `${name}-${process.pid}-${attempt}`, namespace: "default", attempt },
+      annotations: { ...options.podAnnotations },
+      labels: { ...options.podLabels },
+      linux: { cgroupParent: cgroup, securityContext: { namespaceOptions: HOST_NETWORK } },
+    };
+    const { podSandboxId } = await cri.runtime.runPodSandbox({ config: sandboxConfig });
+    try {
+      const config = toContainerConfig(name, options);
+      const { containerId } = await cri.runtime.createContainer({ podSandboxId, sandboxConfig, config });
+      await cri.runtime.startContainer({ containerId });
+      const { info } = await cri.runtime.containerStatus({ containerId, verbose: true });
+      return new Container(cri, podSandboxId, containerId, readPid(info["info"]));
+    } catch (error) {
+      await cri.runtime.removePodSandbox({ podSandboxId });
+      throw error;
+    }
+  }
+
+  /** Asks the runtime how the container is. */
+  async status(): Promise<ContainerStatus> {
+    const { status } = await this.#cri.runtime.containerStatus({ containerId: this.id });
+    if (status === undefined) throw new Error(`The runtime has no status of the container ${this.id}`);
+    return status;
+  }
+
+  /** Sends the stop signal, then SIGKILL after `graceSeconds`, and waits for the end. */
+  async stop(graceSeconds = 10): Promise<void> {
+    await this.#cri.runtime.stopContainer({ containerId: this.id, timeout: BigInt(graceSeconds) });
+  }
+
+  /** Waits until the container has ended by itself, and returns its last status. */
+  waitExited(timeoutMs = 30_000): Promise<ContainerStatus> {
+    return waitFor(
+      async () => {
+        const status = await this.status();
+        return status.state === ContainerState.CONTAINER_EXITED && status;
+      },
+      { what: `the container ${this.id} to exit`, timeoutMs },
+    );
+  }
+
+  /** Runs a command in the container, to its end. */
+  async exec(...command: string[]): Promise<ExecResult> {
+    const result = await this.#cri.runtime.execSync({ containerId: this.id, cmd: command, timeout: 30n });
+    const decoder = new TextDecoder();
+    return {
+      exitCode: result.exitCode,
+      stdout: decoder.decode(result.stdout),
+      stderr: decoder.decode(result.stderr),
+    };
+  }
+
+  /** Removes the container, which is killed if it still runs; its pod stays. */
+  async removeContainer(): Promise<void> {
+    await this.#cri.runtime.removeContainer({ containerId: this.id });
+  }
+
+  /** Removes the container and its pod; both are killed if they still run. */
+  async remove(): Promise<void> {
+    await this.#cri.runtime.stopPodSandbox({ podSandboxId: this.podId });
+    await this.#cri.runtime.removePodSandbox({ podSandboxId: this.podId });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.remove();
+  }
+}
+
+const HOST_NETWORK = create(NamespaceOptionSchema, { network: NamespaceMode.NODE });
+
+function toContainerConfig(name: string, options: ContainerOptions): ContainerConfig {
+  const securityContext = create(LinuxContainerSecurityContextSchema, options.securityContext);
+  securityContext.namespaceOptions ??= HOST_NETWORK;
+  return create(ContainerConfigSchema, {
+    metadata: { name },
+    image: { image: options.image, userSpecifiedImage: options.userSpecifiedImage ?? "" },
+    command: [...(options.command ?? [])],
+    args: [...(options.args ?? [])],
+    envs: Object.entries(options.env ?? {}).map(([key, value]) => ({ key, value })),
+    annotations: { ...options.annotations },
+    labels: { ...options.labels },
+    mounts: (options.mounts ?? []).map((mount) => create(MountSchema, mount)),
+    workingDir: options.workingDir ?? "",
+    linux: { securityContext },
+  });
+}
+
+/** containerd's verbose status is JSON; of all that, the pid alone is wanted. */
+function readPid(info: string | undefined): number {
+  const parsed: unknown = JSON.parse(info ?? "{}");
+  if (typeof parsed === "object" && parsed !== null && "pid" in parsed && typeof parsed.pid === "number") {
+    return parsed.pid;
+  }
+  throw new Error(`The runtime does not tell the container's pid: ${info ?? "no verbose status"}`);
+}
