@@ -4,6 +4,7 @@ import { run } from "../../scripts/rig/command.ts";
 import { Containerd, type ContainerdVersion } from "../../scripts/rig/containerd.ts";
 import type { Packages } from "../../scripts/rig/packages.ts";
 import { ROOT } from "../../scripts/rig/paths.ts";
+import { childrenOf } from "../../scripts/rig/processes.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
 
@@ -63,6 +64,16 @@ export class Host implements AsyncDisposable {
       results,
       undefined,
     );
+  }
+
+  /** The plugin's own pid. */
+  pluginPid(): number {
+    if (this.#external !== undefined) return this.#external.pid;
+    const [pid] = childrenOf(this.containerd.pid).filter((child) =>
+      processName(child).startsWith("02-optimizer"),
+    );
+    if (pid === undefined) throw new Error("The plugin does not run: it is no child of containerd");
+    return pid;
   }
 
   /** What the plugin has logged; only an external one has a stderr. */
@@ -135,6 +146,10 @@ class External {
     return external;
   }
 
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   log(): string {
     return existsSync(this.#logPath) ? readFileSync(this.#logPath, "utf8") : "";
   }
@@ -143,4 +158,8 @@ class External {
     this.#child.kill("SIGTERM");
     await this.#child.exited;
   }
+}
+
+function processName(pid: number): string {
+  return readFileSync(`/proc/${pid}/comm`, "utf8");
 }

@@ -1,0 +1,102 @@
+import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { version } from "../../package.json";
+import { runProgram } from "../helpers/program.ts";
+import { rootTest } from "../helpers/root.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
+
+describe("optimizer", () => {
+  for (const [words, stdout, exitCode] of [
+    [["--version"], `optimizer ${version}\n`, 0],
+    [["--help"], /^optimizer .*\n\nUsage: optimizer COMMAND \[FLAGS\]\n/, 0],
+    [["-h"], /^optimizer .*\n\nUsage: /, 0],
+    [["help"], /^optimizer .*\n\nUsage: /, 0],
+    [[], /^optimizer .*\n\nUsage: /, 2],
+    [["plugin", "--help"], /--persist-dir[\s\S]*--socket-path/, 0],
+    [["trace", "--help"], /optimizer trace/, 0],
+  ] as const) {
+    test(`${words.join(" ") || "without words"} exits with ${exitCode}`, async () => {
+      const ended = await runProgram(...words);
+      expect(ended.stderr).toBe("");
+      if (typeof stdout === "string") expect(ended.stdout).toBe(stdout);
+      else expect(ended.stdout).toMatch(stdout);
+      expect(ended.exitCode).toBe(exitCode);
+    });
+  }
+
+  // citty colours its usage whether anybody looks at it or not.
+  test.todo("plugin --help has no colours when it is not read by a terminal", async () => {
+    const { stdout } = await runProgram("plugin", "--help");
+    expect(stdout).not.toContain("\x1b");
+  });
+
+  for (const [words, message] of [
+    [["plgin"], 'Unknown command "plgin"; did you mean "plugin"?'],
+    [["constructor"], 'Unknown command "constructor"; see --help'],
+    [["--verson"], 'Unknown command "--verson"; see --help'],
+    [["plugin", "--persit-dir", "/x"], "Unknown flag --persit-dir; did you mean --persist-dir?"],
+    [["plugin", "--persist_dir=/x"], "Unknown flag --persist_dir; did you mean --persist-dir?"],
+    [["plugin", "--constructor"], "Unknown flag --constructor; see --help"],
+    [["plugin", "-x"], "Unknown flag -x; see --help"],
+    [["plugin", "-timeout", "5"], "Unknown flag -timeout; did you mean --timeout?"],
+    [["plugin", "--timeout"], "--timeout needs a value"],
+    [["plugin", "--timeout", "--", "5"], "--timeout needs a value"],
+    [["plugin", "--timeout=-1"], "--timeout must be seconds from 0 to 2147483"],
+    [["plugin", "--timeout", "soon"], "--timeout must be seconds from 0 to 2147483"],
+    [
+      ["plugin", "--persist-dir", "lists"],
+      '--persist-dir must be an absolute path, such as "/opt/nri/optimizer/results"',
+    ],
+    [
+      ["plugin", "--events", "StartContaner"],
+      'Cannot subscribe to event "StartContaner": no event has this name, the nearest is "StartContainer"',
+    ],
+    [["plugin", "--idx", "2", "--socket-path", "/x"], 'Cannot use index "2": it must be two digits'],
+    [
+      ["plugin", "--name", "a b", "--socket-path", "/x"],
+      'Cannot register as "a b": a name has letters, digits and "_.+-" only',
+    ],
+    [["trace"], "Nothing to trace; usage: optimizer trace -- COMMAND [ARG…]"],
+    [["trace", "--"], "Nothing to trace; usage: optimizer trace -- COMMAND [ARG…]"],
+    [["trace", "--json", "--", "true"], "Unknown flag --json; see --help"],
+  ] as const) {
+    test(`${words.join(" ")} is wrong usage`, async () => {
+      expect(await runProgram(...words)).toEqual({
+        stdout: "",
+        stderr: `optimizer: ${message}\n`,
+        exitCode: 2,
+      });
+    });
+  }
+
+  for (const words of [
+    ["plugin", "extra", "--config", "/no/such/file"],
+    ["plugin", "--readable=maybe", "--config", "/no/such/file"],
+  ]) {
+    // Passed over in silence: the complaint is of the configuration, which is looked at later.
+    test.todo(`${words.join(" ")} is wrong usage for its second word`, async () => {
+      const { stderr } = await runProgram(...words);
+      expect(stderr).not.toContain("Cannot read the configuration");
+    });
+  }
+
+  rootTest("plugin --config of a file that is not there is wrong usage", async () => {
+    expect(await runProgram("plugin", "--config", "/no/such/file")).toEqual({
+      stdout: "",
+      stderr: "optimizer: Cannot read the configuration /no/such/file: ENOENT\n",
+      exitCode: 2,
+    });
+  });
+
+  rootTest("plugin --config names each problem with its line", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(folder.at("conf"), "timeout = -1\n\nreadabel = true\n");
+    expect(await runProgram("plugin", "--socket-path", "/x", "--config", folder.at("conf"))).toEqual({
+      stdout: "",
+      stderr:
+        `optimizer: ${folder.at("conf")}: line 1: timeout must be seconds from 0 to 2147483\n` +
+        `${folder.at("conf")}: line 3: unknown key "readabel"; did you mean "readable"?\n`,
+      exitCode: 2,
+    });
+  });
+});

@@ -1,0 +1,1 @@
+/// <reference path="../../src/sys/assets.d.ts" />

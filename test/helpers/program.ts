@@ -1,0 +1,94 @@
+import { join } from "node:path";
+import type { FakeConnection } from "./fake-connection.ts";
+import { FakeRuntime } from "./fake-runtime.ts";
+
+const main = join(import.meta.dir, "../../src/main.ts");
+
+/** Starts what follows as root, but without the right to trace. */
+export const powerless = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--"];
+
+/** How the program ended, and what it said. */
+export interface Ended {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly exitCode: number;
+}
+
+/** The command line of the program, run from its source. `before` is what starts it, such as setpriv. */
+export function commandLine(words: readonly string[], before: readonly string[] = []): string[] {
+  return [...before, process.execPath, main, ...words];
+}
+
+/** Runs the program to its end: `runProgram("trace", "--", "true")`. */
+export async function runProgram(...words: readonly string[]): Promise<Ended> {
+  return runToEnd(commandLine(words));
+}
+
+/** Runs a command to its end, with no input. */
+export async function runToEnd(command: string[], env: Record<string, string> = {}): Promise<Ended> {
+  await using child = Bun.spawn(command, {
+    env: { PATH: process.env["PATH"] ?? "", ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const [stdout, stderr, exitCode] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
+  return { stdout, stderr, exitCode };
+}
+
+/** The program as a plugin, with the runtime's side of its connection. It is killed with the test. */
+export interface RunningPlugin extends AsyncDisposable {
+  readonly runtime: FakeConnection;
+  readonly pid: number;
+  readonly exited: Promise<number>;
+  kill(signal: "SIGTERM" | "SIGINT" | "SIGKILL"): void;
+  /** What it logged, once it has ended; empty when its stderr is /dev/null. */
+  log(): Promise<string[]>;
+}
+
+/**
+ * Starts the program as runtimes start plugins: three variables of environment, the connection at descriptor 3,
+ * the standard streams on /dev/null, except stderr if its log is wanted.
+ */
+export async function preLaunch({
+  stderr = "pipe",
+  before = [],
+}: {
+  readonly stderr?: "pipe" | "ignore";
+  readonly before?: readonly string[];
+} = {}): Promise<RunningPlugin> {
+  const child = Bun.spawn(commandLine([], before), {
+    env: { NRI_PLUGIN_NAME: "optimizer", NRI_PLUGIN_IDX: "02", NRI_PLUGIN_SOCKET: "3" },
+    stdio: ["ignore", "ignore", stderr, "pipe"],
+  });
+  const runtime = await FakeRuntime.adopt(child.stdio[3] as number);
+  return running(child, runtime);
+}
+
+/** Starts the program as an external plugin of a fake runtime. */
+export async function connect(runtime: FakeRuntime, ...words: readonly string[]): Promise<RunningPlugin> {
+  const child = Bun.spawn(
+    commandLine(["plugin", "--socket-path", runtime.path, "--config", "/dev/null", ...words]),
+    { env: {}, stdio: ["ignore", "ignore", "pipe"] },
+  );
+  return running(child, await runtime.accept());
+}
+
+function running(child: Bun.Subprocess, runtime: FakeConnection): RunningPlugin {
+  const { stderr } = child;
+  const text = stderr instanceof ReadableStream ? new Response(stderr).text() : Promise.resolve("");
+  return {
+    runtime,
+    pid: child.pid,
+    exited: child.exited,
+    kill: (signal) => child.kill(signal),
+    log: async () => (await text).split("\n").filter((line) => line !== ""),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.exited;
+      runtime.close();
+    },
+  };
+}

@@ -1,0 +1,70 @@
+import { describe, expect, test } from "bun:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ContainerSchema, PodSandboxSchema } from "../../src/gen/nri_pb.ts";
+import { containerInfo } from "../../src/session/container.ts";
+
+const containerd = "io.kubernetes.cri.image-name";
+const crio = "io.kubernetes.cri-o.ImageName";
+const crioOlder = "io.kubernetes.cri-o.Image";
+
+const infoOf = (
+  container: MessageInitShape<typeof ContainerSchema>,
+  pod: MessageInitShape<typeof PodSandboxSchema> = {},
+) => containerInfo(create(PodSandboxSchema, pod), create(ContainerSchema, container));
+
+describe("containerInfo()", () => {
+  test("takes what the runtime tells", () => {
+    const info = infoOf(
+      {
+        id: "c0ffee",
+        name: "web",
+        pid: 812,
+        annotations: { [containerd]: "docker.io/library/nginx:latest" },
+        linux: { cgroupsPath: "kubepods.slice:cri-containerd:c0ffee" },
+      },
+      { name: "pod", namespace: "default", uid: "u" },
+    );
+    expect(info).toEqual({
+      id: "c0ffee",
+      name: "web",
+      pid: 812,
+      imageReference: "docker.io/library/nginx:latest",
+      imageDigest: undefined,
+      cgroupsPath: "kubepods.slice:cri-containerd:c0ffee",
+      pod: { name: "pod", namespace: "default", uid: "u" },
+    });
+  });
+
+  for (const [what, container, reference] of [
+    ["the image of NRI 0.12.2", { image: { name: "a" }, annotations: { [containerd]: "b" } }, "a"],
+    ["containerd's annotation", { annotations: { [crio]: "b", [containerd]: "a" } }, "a"],
+    ["CRI-O's annotation", { annotations: { [crioOlder]: "b", [crio]: "a" } }, "a"],
+    ["CRI-O's older annotation", { annotations: { [crioOlder]: "a" } }, "a"],
+    ["what is not empty", { image: { name: "" }, annotations: { [containerd]: "", [crio]: "a" } }, "a"],
+    ["nothing", { annotations: { other: "a" } }, ""],
+  ] as const) {
+    test(`finds the image's reference in ${what}`, () => {
+      expect(infoOf(container).imageReference).toBe(reference);
+    });
+  }
+
+  test("finds the digest where the runtime tells it", () => {
+    expect(infoOf({ image: { digest: "sha256:abc" } }).imageDigest).toBe("sha256:abc");
+  });
+
+  test("finds the name in the label", () => {
+    expect(infoOf({ labels: { "io.kubernetes.container.name": "web" } }).name).toBe("web");
+  });
+
+  test("makes do with nothing", () => {
+    expect(infoOf({})).toEqual({
+      id: "",
+      name: "",
+      pid: 0,
+      imageReference: "",
+      imageDigest: undefined,
+      cgroupsPath: "",
+      pod: { name: "", namespace: "", uid: "" },
+    });
+  });
+});

@@ -1,0 +1,385 @@
+import { describe, expect } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { type Config, defaultConfig } from "../../src/config.ts";
+import type { ContainerInfo } from "../../src/session/container.ts";
+import { Sessions } from "../../src/session/sessions.ts";
+import { loadShim } from "../../src/sys/shim.ts";
+import { type HeldContainer, heldContainer, type Layer } from "../helpers/held-container.ts";
+import { rootTest } from "../helpers/root.ts";
+import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
+import { type StartOptions, startTracer } from "../helpers/traced.ts";
+import { waitFor } from "../helpers/wait-for.ts";
+
+const runtime = { name: "containerd", version: "2.1.9" };
+const files = { "/a": "a", "/b": "bb", "/c": "ccc" };
+
+/** Sessions over a real tracer, with their log and a folder for results. */
+async function bench(options: StartOptions & { readonly startCeilingMs?: number } = {}) {
+  const stack = new AsyncDisposableStack();
+  const folder = stack.use(temporaryFolder());
+  const tracer = stack.use(await startTracer(options));
+  const lines: string[] = [];
+  const log = {
+    info: (line: string) => void lines.push(`info ${line}`),
+    warn: (line: string) => void lines.push(`warn ${line}`),
+    error: (line: string) => void lines.push(`error ${line}`),
+  };
+  const { startCeilingMs = 5000 } = options;
+  const sessions = new Sessions({ tracer, xattr: loadShim().readXattr, log, startCeilingMs });
+  const config = (more: Partial<Config> = {}): Config => ({
+    ...defaultConfig,
+    persistDir: folder.at("lists"),
+    ...more,
+  });
+  return {
+    sessions,
+    tracer,
+    folder,
+    lines,
+    config,
+    /** Starts a container of these layers, and its session. */
+    async start(id: string, more: Partial<Config> = {}, layers: readonly Layer[] = [files]) {
+      const container = stack.use(await heldContainer({ root: { kind: "overlay", layers } }));
+      await sessions.start(info(id, container), config(more), runtime);
+      return container;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+function info(
+  id: string,
+  { pid }: Pick<HeldContainer, "pid">,
+  more: Partial<ContainerInfo> = {},
+): ContainerInfo {
+  return {
+    id,
+    name: "web",
+    pid,
+    imageReference: "docker.io/library/nginx:latest",
+    imageDigest: undefined,
+    cgroupsPath: "",
+    pod: { name: "pod", namespace: "default", uid: "u" },
+    ...more,
+  };
+}
+
+const label = (id: string): string =>
+  `container ${id} (default/pod/web, image docker.io/library/nginx:latest)`;
+const list = (folder: TemporaryFolder, name = "nginx:latest"): string =>
+  readFileSync(folder.at("lists", name), "latin1");
+const json = (folder: TemporaryFolder, name = "nginx:latest") => JSON.parse(list(folder, `${name}.json`));
+const names = (folder: TemporaryFolder): string[] => readdirSync(folder.at("lists")).toSorted();
+const threeFiles = ["nginx:latest", "nginx:latest.csv", "nginx:latest.json"];
+
+describe("Sessions", () => {
+  rootTest("start() and stop() make list, table and provenance", async () => {
+    await using its = await bench();
+    const { folder, sessions, lines } = its;
+    const container = await its.start("c1", {}, [{ "/a": "a" }, { "/b": "bb" }]);
+    expect(sessions.size).toBe(1);
+    await container.tell("open", "/b", "/a");
+    await container.tell("write", "/new", "x");
+    await container.tell("open", "/new");
+    await container.end();
+    await sessions.stop("c1");
+    expect(sessions.size).toBe(0);
+    expect(its.tracer.active).toBe(0);
+    expect(names(folder)).toEqual(threeFiles);
+    expect(list(folder)).toBe("/b\n/a\n");
+    expect(list(folder, "nginx:latest.csv")).toMatch(/^path,size,elapsed\n\/b,2,\d+\n\/a,1,\d+\n$/);
+    expect(json(folder)).toMatchObject({
+      complete: true,
+      state: "ended",
+      reason: "container stopped",
+      trouble: [],
+      image: { reference: "docker.io/library/nginx:latest", name: "nginx:latest" },
+      container: { id: "c1", name: "web", pod: { name: "pod", namespace: "default", uid: "u" } },
+      runtime,
+      filter: { kind: "image-files" },
+      counts: { listed: 2, listedBytes: 3, runtime: 1 },
+      layerCount: 2,
+      layers: [1, 0],
+    });
+    expect(lines).toEqual([
+      `info ${label("c1")}: 2 files, 3 B: ${folder.at("lists/nginx:latest")} (container stopped)`,
+    ]);
+  });
+
+  rootTest("a file of the image that the container replaces or deletes at once is listed", async () => {
+    await using its = await bench();
+    const container = await its.start("c1");
+    for (const path of ["/b", "/a"]) {
+      await container.tell("open", path);
+      await container.tell("write", "/new", "changed");
+      await container.tell("rename", "/new", path);
+      await container.tell("open", path);
+    }
+    await container.tell("open", "/c");
+    await container.tell("unlink", "/c");
+    await its.sessions.stop("c1");
+    expect(list(its.folder)).toBe("/b\n/a\n/c\n");
+  });
+
+  rootTest("readable gives sizes and times for people", async () => {
+    await using its = await bench();
+    const container = await its.start("c1", { readable: true });
+    await container.tell("open", "/c");
+    await its.sessions.stop("c1");
+    expect(list(its.folder, "nginx:latest.csv")).toMatch(/^path,size,elapsed\n\/c,3 B,[\d.]+(us|ms|s)\n$/);
+  });
+
+  rootTest("a container that opens nothing leaves no file, which is logged", async () => {
+    await using its = await bench();
+    await its.start("c1");
+    await its.sessions.stop("c1");
+    expect(existsSync(its.folder.at("lists"))).toBe(false);
+    expect(its.lines).toEqual([`info ${label("c1")}: 0 files, 0 B: nothing was written (container stopped)`]);
+  });
+
+  rootTest("a root that is no overlay is listed whole, and the provenance tells why", async () => {
+    await using its = await bench();
+    const root = { kind: "mount", fsType: "tmpfs", options: [] } as const;
+    await using container = await heldContainer({ root });
+    await container.tell("write", "/file", "text");
+    await its.sessions.start(info("c1", container), its.config(), runtime);
+    await container.tell("open", "/file");
+    await its.sessions.stop("c1");
+    expect(list(its.folder)).toBe("/file\n");
+    expect(json(its.folder)).toMatchObject({
+      complete: true,
+      filter: { kind: "none", why: "the root file system is tmpfs, not overlay" },
+      layerCount: null,
+      layers: null,
+    });
+  });
+
+  rootTest("two containers of one image with overwrite = false: the first one's list is kept", async () => {
+    await using its = await bench();
+    const first = await its.start("c1");
+    const second = await its.start("c2");
+    expect(its.sessions.size).toBe(1);
+    await first.tell("open", "/a");
+    await second.tell("open", "/b");
+    await its.sessions.stop("c2");
+    await its.sessions.stop("c1");
+    const third = await its.start("c3");
+    await third.tell("open", "/c");
+    await its.sessions.stop("c3");
+    expect(list(its.folder)).toBe("/a\n");
+    expect(json(its.folder).container.id).toBe("c1");
+    const path = its.folder.at("lists/nginx:latest");
+    expect(its.lines).toEqual([
+      `info ${label("c2")} is not traced: ${path} is being recorded by another container and is kept (overwrite = false)`,
+      `info ${label("c1")}: 1 file, 1 B: ${path} (container stopped)`,
+      `info ${label("c3")} is not traced: ${path} exists and is kept (overwrite = false)`,
+    ]);
+  });
+
+  rootTest(
+    "two containers of one image with overwrite = true: the later one's list replaces the other",
+    async () => {
+      await using its = await bench();
+      const first = await its.start("c1", { overwrite: true });
+      await first.tell("open", "/a", "/b", "/c");
+      const second = await its.start("c2", { overwrite: true });
+      await waitFor("the first to be superseded", () => its.sessions.size === 1);
+      await second.tell("open", "/b");
+      await first.tell("open", "/a");
+      await its.sessions.stop("c1");
+      await its.sessions.stop("c2");
+      expect(list(its.folder)).toBe("/b\n");
+      expect(json(its.folder)).toMatchObject({ complete: true, container: { id: "c2" } });
+      expect(names(its.folder)).toEqual(threeFiles);
+      expect(its.lines[0]).toContain("(superseded); the list is not complete: superseded");
+      expect(its.lines).toHaveLength(2);
+    },
+  );
+
+  rootTest("containers of different images do not meet", async () => {
+    await using its = await bench();
+    await using one = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+    await using other = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+    await Promise.all([
+      its.sessions.start(info("c1", one), its.config(), runtime),
+      its.sessions.start(info("c2", other, { imageReference: "ghcr.io/org/app:1" }), its.config(), runtime),
+    ]);
+    await one.tell("open", "/a");
+    await other.tell("open", "/b");
+    await Promise.all([its.sessions.stop("c1"), its.sessions.stop("c2")]);
+    expect(list(its.folder)).toBe("/a\n");
+    expect(list(its.folder, "ghcr.io/org/app:1")).toBe("/b\n");
+  });
+
+  rootTest("a second start() of a container changes nothing", async () => {
+    await using its = await bench();
+    const container = await its.start("c1");
+    await container.tell("open", "/a");
+    await its.sessions.start(info("c1", container), its.config({ overwrite: true }), runtime);
+    expect(its.sessions.size).toBe(1);
+    await container.tell("open", "/b");
+    await its.sessions.stop("c1");
+    expect(list(its.folder)).toBe("/a\n/b\n");
+    expect(its.lines).toHaveLength(1);
+  });
+
+  rootTest("stop() of a container that is not traced, or twice, does nothing", async () => {
+    await using its = await bench();
+    await its.sessions.stop("nobody");
+    const container = await its.start("c1");
+    await container.tell("open", "/a");
+    await Promise.all([its.sessions.stop("c1"), its.sessions.stop("c1")]);
+    await its.sessions.stop("c1");
+    expect(its.lines).toHaveLength(1);
+  });
+
+  rootTest("stop() while the start is under way ends the session once it is there", async () => {
+    await using its = await bench();
+    await using container = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+    const started = its.sessions.start(info("c1", container), its.config(), runtime);
+    await its.sessions.stop("c1");
+    await started;
+    await waitFor("the session to end", () => its.sessions.size === 0);
+    expect(its.tracer.active).toBe(0);
+    expect(its.lines).toEqual([`info ${label("c1")}: 0 files, 0 B: nothing was written (container stopped)`]);
+  });
+
+  rootTest("timeout ends the trace, which is complete, and later opens do not count", async () => {
+    await using its = await bench();
+    const container = await its.start("c1", { timeoutSeconds: 0.2 });
+    await container.tell("open", "/a");
+    await waitFor("the timeout", () => its.sessions.size === 0);
+    await container.tell("open", "/b");
+    await its.sessions.stop("c1");
+    expect(list(its.folder)).toBe("/a\n");
+    expect(json(its.folder)).toMatchObject({ complete: true, reason: "timeout" });
+  });
+
+  rootTest("endAll() completes all results as incomplete", async () => {
+    await using its = await bench();
+    const container = await its.start("c1");
+    await container.tell("open", "/a");
+    await its.sessions.endAll("connection lost");
+    expect(its.sessions.size).toBe(0);
+    expect(list(its.folder)).toBe("/a\n");
+    expect(json(its.folder)).toMatchObject({ complete: false, reason: "connection lost" });
+    expect(its.lines).toEqual([
+      `warn ${label("c1")}: 1 file, 1 B: ${its.folder.at("lists/nginx:latest")} (connection lost); ` +
+        "the list is not complete: connection lost",
+    ]);
+  });
+
+  rootTest("the end of the tracer makes the list incomplete", async () => {
+    await using its = await bench();
+    const container = await its.start("c1");
+    await container.tell("open", "/a");
+    await its.sessions.stop("none");
+    its.tracer.stop();
+    await its.sessions.stop("c1");
+    expect(its.lines).toHaveLength(1);
+    expect(its.lines[0]).toEndWith("the list is not complete: tracer ended");
+  });
+
+  for (const [what, reference, name] of [
+    ["no image", "", "_unnamed/web"],
+    ["an image id", `sha256:${"a".repeat(64)}`, "_unnamed/web"],
+    ["a path upwards", "../../../etc/passwd", "_unnamed/web"],
+  ] as const) {
+    rootTest(`a container with ${what} gets the name ${name}`, async () => {
+      await using its = await bench();
+      await using container = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+      await its.sessions.start(info("c1", container, { imageReference: reference }), its.config(), runtime);
+      await container.tell("open", "/a");
+      await its.sessions.stop("c1");
+      expect(list(its.folder, name)).toBe("/a\n");
+      expect(json(its.folder, name).image).toEqual({ reference });
+    });
+  }
+});
+
+describe("Sessions.start() lets a container go on", () => {
+  rootTest("without a process", async () => {
+    await using its = await bench();
+    await its.sessions.start(info("c1", { pid: 0 }), its.config(), runtime);
+    expect(its.lines).toEqual([
+      `warn ${label("c1")} is not traced: the runtime does not tell its process, and its cgroup has none`,
+    ]);
+    expect(its.sessions.size).toBe(0);
+  });
+
+  rootTest("when its process is gone", async () => {
+    await using its = await bench();
+    const container = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+    await container[Symbol.asyncDispose]();
+    await its.sessions.start(info("c1", container), its.config(), runtime);
+    expect(its.lines).toEqual([
+      `warn ${label("c1")} is not traced: Cannot trace process ${container.pid}: ENOENT for its mount table`,
+    ]);
+    expect(its.sessions.size).toBe(0);
+  });
+
+  rootTest("when its root is the host's own", async () => {
+    await using its = await bench();
+    await its.sessions.start(info("c1", process), its.config(), runtime);
+    expect(its.lines).toEqual([
+      `warn ${label("c1")} is not traced: Cannot trace process ${process.pid}: its root is the host's own`,
+    ]);
+  });
+
+  rootTest("after the ceiling, when the mark does not come", async () => {
+    await using its = await bench({
+      startCeilingMs: 30,
+      wrap: (native) => ({ ...native, mark: () => {} }),
+    });
+    await its.start("c1");
+    await waitFor("the line in the log", () => its.lines.length > 0);
+    expect(its.lines[0]).toMatch(
+      /^warn container c1 .* is not traced: Cannot mark process \d+ within [\d.]+ ms$/,
+    );
+    expect(its.sessions.size).toBe(0);
+  });
+
+  for (const [what, prepare, cause] of [
+    ["is a file", (path: string) => writeFileSync(path, ""), /Cannot write .*: (ENOTDIR|EEXIST)/],
+    [
+      "cannot be made",
+      (path: string) => symlinkSync("/proc/nowhere", path),
+      /Cannot write .*: (ENOENT|EEXIST)/,
+    ],
+  ] as const) {
+    rootTest(`and tells once when persist_dir ${what}`, async () => {
+      await using its = await bench();
+      prepare(its.folder.at("lists"));
+      const container = await its.start("c1", { overwrite: true });
+      await container.tell("open", "/a", "/b");
+      await its.sessions.stop("c1");
+      expect(its.lines).toHaveLength(2);
+      expect(its.lines[0]).toMatch(cause);
+      expect(its.lines[0]).toStartWith(`error ${label("c1")}: `);
+      expect(its.lines[1]).toContain("nothing was written (container stopped); the list is not complete: ");
+      expect(its.sessions.size).toBe(0);
+    });
+  }
+
+  rootTest("when it cannot be told whether an older list is there", async () => {
+    await using its = await bench();
+    symlinkSync("lists", its.folder.at("lists"));
+    await its.start("c1");
+    expect(its.lines).toEqual([
+      `warn ${label("c1")} is not traced: Cannot look for ${its.folder.at("lists/nginx:latest")}: ELOOP`,
+    ]);
+    expect(its.tracer.active).toBe(0);
+  });
+
+  rootTest("whose older list is kept, and touches nothing of it", async () => {
+    await using its = await bench();
+    mkdirSync(its.folder.at("lists"));
+    writeFileSync(its.folder.at("lists/nginx:latest"), "/old\n");
+    const container = await its.start("c1");
+    expect(its.tracer.active).toBe(0);
+    await container.tell("open", "/a");
+    await its.sessions.stop("c1");
+    expect(names(its.folder)).toEqual(["nginx:latest"]);
+    expect(list(its.folder)).toBe("/old\n");
+  });
+});
