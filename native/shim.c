@@ -50,6 +50,7 @@ enum {
 	SEEN_PATH_BYTES = 206,
 	COALESCE_MS = 1, /* after a quiet time, wait so long for more events to come with the first */
 	WRITE_AFTER_MS = 100, /* a record waits no longer: the reader need not wake up for each */
+	STOP_WAIT_MS = 200, /* for helpers that are about to end */
 	HELPER_STACK = 256 * 1024, /* thread-local storage of the host program comes out of it */
 };
 
@@ -74,7 +75,8 @@ struct mark_job {
 	atomic_bool busy;
 	struct opt_tracer *tracer;
 	enum job_kind kind;
-	uint64_t token; /* of a mark; the mount id of an unmark */
+	uint64_t token;
+	uint64_t mount_id; /* of an unmark */
 	int32_t pid;
 	uint32_t scope;
 };
@@ -505,13 +507,14 @@ static void run_mark(struct opt_tracer *tracer, const struct mark_job *job, int 
 		close(ns_fd);
 }
 
-static void run_unmark(const struct opt_tracer *tracer, const struct mark_job *job, int root_fd)
+static void run_unmark(struct opt_tracer *tracer, const struct mark_job *job, int root_fd)
 {
 	struct statx root;
 
 	/* The pid may have a new owner by now, with another root. */
-	if (stat_fd(tracer, root_fd, &root) == 0 && root.stx_mnt_id == job->token)
+	if (root_fd >= 0 && stat_fd(tracer, root_fd, &root) == 0 && root.stx_mnt_id == job->mount_id)
 		mark_root(tracer, job, FAN_MARK_REMOVE, root_fd, NULL);
+	answer(tracer, job, OPT_RECORD_UNMARKED, 0, 0, NULL);
 }
 
 static void *job_main(void *argument)
@@ -520,11 +523,11 @@ static void *job_main(void *argument)
 	struct opt_tracer *tracer = job->tracer;
 	int root_fd = open_of_process(job->pid, "root", O_RDONLY | O_DIRECTORY);
 
-	if (root_fd >= 0 && job->kind == JOB_MARK)
-		run_mark(tracer, job, root_fd);
-	else if (root_fd >= 0)
+	if (job->kind == JOB_UNMARK)
 		run_unmark(tracer, job, root_fd);
-	else if (job->kind == JOB_MARK)
+	else if (root_fd >= 0)
+		run_mark(tracer, job, root_fd);
+	else
 		answer(tracer, job, OPT_RECORD_MARKED, root_fd, OPT_STEP_OPEN_ROOT, NULL);
 	if (root_fd >= 0)
 		close(root_fd);
@@ -545,7 +548,8 @@ static int start_thread(pthread_t *thread, const pthread_attr_t *attributes, voi
 	return -rc;
 }
 
-static int start_job(struct opt_tracer *tracer, enum job_kind kind, uint64_t token, int32_t pid, uint32_t scope)
+/* `wanted` describes the job; it is copied to a free slot. */
+static int start_job(struct opt_tracer *tracer, const struct mark_job *wanted)
 {
 	struct mark_job *job = NULL;
 	pthread_attr_t attributes;
@@ -559,10 +563,11 @@ static int start_job(struct opt_tracer *tracer, enum job_kind kind, uint64_t tok
 	if (job == NULL)
 		return -EAGAIN;
 	job->tracer = tracer;
-	job->kind = kind;
-	job->token = token;
-	job->pid = pid;
-	job->scope = scope;
+	job->kind = wanted->kind;
+	job->token = wanted->token;
+	job->mount_id = wanted->mount_id;
+	job->pid = wanted->pid;
+	job->scope = wanted->scope;
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, HELPER_STACK);
@@ -741,12 +746,18 @@ int32_t opt_start(uint32_t options, struct opt_tracer **tracer_out, int32_t *str
 
 int32_t opt_mark(struct opt_tracer *tracer, uint64_t token, int32_t pid, uint32_t scope)
 {
-	return start_job(tracer, JOB_MARK, token, pid, scope);
+	return start_job(tracer, &(struct mark_job){ .kind = JOB_MARK, .token = token, .pid = pid, .scope = scope });
 }
 
-int32_t opt_unmark(struct opt_tracer *tracer, uint64_t mount_id, int32_t pid, uint32_t scope)
+int32_t opt_unmark(struct opt_tracer *tracer, uint64_t token, uint64_t mount_id, int32_t pid, uint32_t scope)
 {
-	return start_job(tracer, JOB_UNMARK, mount_id, pid, scope);
+	return start_job(tracer, &(struct mark_job){
+					 .kind = JOB_UNMARK,
+					 .token = token,
+					 .mount_id = mount_id,
+					 .pid = pid,
+					 .scope = scope,
+				 });
 }
 
 int32_t opt_barrier(struct opt_tracer *tracer, uint64_t token)
@@ -777,8 +788,11 @@ int32_t opt_stop(struct opt_tracer *tracer)
 	wake(tracer);
 	pthread_join(tracer->drain, NULL);
 	/* A helper that hangs in a dead file system still uses the tracer: rather leave it than pull it away. */
-	if (jobs_busy(tracer))
-		return -EBUSY;
+	for (int waited_ms = 0; jobs_busy(tracer); waited_ms++) {
+		if (waited_ms == STOP_WAIT_MS)
+			return -EBUSY;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
 	close_all(tracer);
 	pthread_mutex_destroy(&tracer->write_lock);
 	munmap(tracer, sizeof(*tracer));

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* Changes whenever a record or a signature does; checked when the shim is loaded. */
-#define OPT_ABI_VERSION 1
+#define OPT_ABI_VERSION 2
 
 /* Kinds of records. */
 enum {
@@ -29,6 +29,7 @@ enum {
 	OPT_RECORD_LOST = 3,     /* one event could not be delivered; `status` says why */
 	OPT_RECORD_ARMING = 4,   /* `token` is about to be marked: its mount and device */
 	OPT_RECORD_MARKED = 5,   /* `token` is marked (`status` 0), or not (-errno, `flags` = step) */
+	OPT_RECORD_UNMARKED = 7, /* `token` of opt_unmark() is done with, whether there was a mark or not */
 	OPT_RECORD_BARRIER = 6,  /* all events queued before opt_barrier(token) are in the stream */
 };
 
@@ -122,9 +123,10 @@ int32_t opt_mark(struct opt_tracer *tracer, uint64_t token, int32_t pid, uint32_
 
 /*
  * Takes back a mark if `pid` is alive and its root still is the mount
- * `mount_id`. No answer: a mark vanishes with its mount or super block anyway.
+ * `mount_id`; else it has vanished with its mount or super block anyway.
+ * Answers with OPT_RECORD_UNMARKED. -EAGAIN as above.
  */
-int32_t opt_unmark(struct opt_tracer *tracer, uint64_t mount_id, int32_t pid, uint32_t scope);
+int32_t opt_unmark(struct opt_tracer *tracer, uint64_t token, uint64_t mount_id, int32_t pid, uint32_t scope);
 
 /*
  * Asks for OPT_RECORD_BARRIER once everything that is in the kernel's queue now
@@ -146,7 +148,8 @@ int32_t opt_repeats(struct opt_tracer *tracer);
 /*
  * Ends the thread and closes the group and the writing end of the stream. Events
  * still in the queue are dropped: ask for a barrier first. Blocks until the
- * thread has ended, some milliseconds. The tracer is gone afterwards.
+ * threads have ended, some milliseconds. The tracer is gone afterwards. -EBUSY
+ * when a helper hangs in a dead file system: its memory is left to it.
  */
 int32_t opt_stop(struct opt_tracer *tracer);
 

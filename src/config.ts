@@ -69,7 +69,7 @@ export function parseConfig(text: string): ParsedConfig {
   const problems: string[] = [];
   const notes: string[] = [];
   for (const [key, value] of Object.entries(table)) {
-    const setter = keys[key];
+    const setter = Object.hasOwn(keys, key) ? keys[key] : undefined;
     if (ignoredKeys.has(key)) {
       notes.push(`${key} is ignored: there is no separate server any more`);
     } else if (setter === undefined) {

@@ -37,11 +37,16 @@ export function makeCommand<const T extends ArgsDef>({
     },
   });
   return {
-    help: () => renderUsage(definition),
+    help: async () => withColours(await renderUsage(definition)),
     async run(rawArgs) {
       checkFlags(rawArgs, args);
       const { result } = await runCommand(definition, { rawArgs: [...rawArgs] });
       return result as number;
     },
   };
+}
+
+function withColours(text: string): string {
+  const wanted = process.stdout.isTTY && !process.env["NO_COLOR"];
+  return wanted ? text : Bun.stripANSI(text);
 }

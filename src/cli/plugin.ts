@@ -58,13 +58,16 @@ export async function runAsPlugin(flags: Flags): Promise<void> {
   const launch = findLaunch(launchHints(flags));
   if ("fd" in launch.source) shim.setCloseOnExec(launch.source.fd);
   shim.raiseOpenFileLimit();
-  const plugin = new Plugin({
-    launch,
-    flags: flagValues(flags),
-    log,
-    sessions: await startSessions(shim, launch, log),
-  });
-  if (launch.kind === "external") plugin.readConfigFile(text(flags.config));
+  const own = flagValues(flags);
+  const config = launch.kind === "external" ? readConfigFile(text(flags.config), log) : {};
+  const sessions = await startSessions(shim, launch, log);
+  // One event's mistake must not cost the other containers their traces.
+  for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(kind, (reason: unknown) =>
+      log.error(`${kind}: ${reason instanceof Error ? reason.stack : reason}`),
+    );
+  }
+  const plugin = new Plugin({ launch, config, flags: own, log, sessions });
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   await plugin.run(stop.signal);
@@ -84,8 +87,27 @@ async function startSessions(shim: Shim, { kind }: Launch, log: Log): Promise<Se
   }
 }
 
+/** Throws UsageError for a file that is not as it should be: somebody is there to mend it. */
+function readConfigFile(path: string | undefined, log: Log): Partial<Config> {
+  const file = path ?? DEFAULT_CONFIG_PATH;
+  let content: string;
+  try {
+    content = readFileSync(file, "utf8");
+  } catch (error) {
+    if (path === undefined && errorCode(error) === "ENOENT") return {};
+    throw new UsageError(`Cannot read the configuration ${file}: ${errorCode(error) ?? error}`);
+  }
+  const { values, problems, notes } = parseConfig(content);
+  if (problems.length > 0) throw new UsageError(problems.map((each) => `${file}: ${each}`).join("\n"));
+  for (const note of notes) log.info(`${file}: ${note}`);
+  if (values.events !== undefined) parseEvents(values.events); // throws for a name that is none
+  return values;
+}
+
 interface PluginOptions {
   readonly launch: Launch;
+  /** From the file, where the program reads it itself. */
+  readonly config: Partial<Config>;
   readonly flags: Partial<Config>;
   readonly log: Log;
   readonly sessions: Sessions | undefined;
@@ -98,24 +120,7 @@ class Plugin implements PluginHandlers {
 
   constructor(options: PluginOptions) {
     this.#options = options;
-    this.#config = { ...defaultConfig, ...options.flags };
-  }
-
-  /** Throws UsageError for a file that is not as it should be: somebody is there to mend it. */
-  readConfigFile(path: string | undefined): void {
-    const file = path ?? DEFAULT_CONFIG_PATH;
-    let content: string;
-    try {
-      content = readFileSync(file, "utf8");
-    } catch (error) {
-      if (path === undefined && errorCode(error) === "ENOENT") return;
-      throw new UsageError(`Cannot read the configuration ${file}: ${errorCode(error) ?? error}`);
-    }
-    const { values, problems, notes } = parseConfig(content);
-    if (problems.length > 0) throw new UsageError(problems.map((each) => `${file}: ${each}`).join("\n"));
-    for (const note of notes) this.#options.log.info(`${file}: ${note}`);
-    this.#config = { ...defaultConfig, ...values, ...this.#options.flags };
-    parseEvents(this.#config.events); // throws for a name that is none
+    this.#config = { ...defaultConfig, ...options.config, ...options.flags };
   }
 
   async run(signal: AbortSignal): Promise<void> {

@@ -12,16 +12,24 @@ export class UsageError extends Error {
  */
 export function checkFlags(rawArgs: readonly string[], args: ArgsDef): void {
   const known = Object.entries(args).filter(([, definition]) => definition.type !== "positional");
+  let positionals = Object.keys(args).length - known.length;
   const names = known.map(([name]) => name);
   const takesValue = new Set(known.filter(([, each]) => each.type === "string").map(([name]) => name));
   for (let index = 0; index < rawArgs.length; index++) {
     const word = rawArgs[index] ?? "";
     if (word === "--") return;
-    if (!word.startsWith("-") || word === "-") continue;
+    if (!word.startsWith("-") || word === "-") {
+      if (positionals-- > 0) continue;
+      throw new UsageError(`Unexpected word "${word}"; see --help`);
+    }
     const [flag = "", value] = word.replace(/^--?/, "").split("=", 2);
     const name = flag.startsWith("no-") && names.includes(flag.slice(3)) ? flag.slice(3) : flag;
     if (!names.includes(name) || !word.startsWith("--")) throw new UsageError(unknownFlag(word, names));
-    if (!takesValue.has(name) || value !== undefined) continue;
+    if (!takesValue.has(name)) {
+      if (value === undefined || value === "true" || value === "false") continue;
+      throw new UsageError(`--${name} is either there or not; it takes no value "${value}"`);
+    }
+    if (value !== undefined) continue;
     index++;
     const next = rawArgs[index];
     if (next === undefined || next === "--") throw new UsageError(`--${name} needs a value`);

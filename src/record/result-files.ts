@@ -57,6 +57,7 @@ export class ResultFiles {
   #flushing: Promise<void> = Promise.resolve();
   #pending: RecordedFile[] = [];
   #timer: Timer | undefined;
+  #writeAfter: Promise<unknown> | undefined;
   #published = false;
   #error: unknown;
 
@@ -86,6 +87,11 @@ export class ResultFiles {
     return this.#path;
   }
 
+  /** Lets nothing be written before `moment`: the end of an older recording that has the same name. */
+  writeAfter(moment: Promise<unknown>): void {
+    this.#writeAfter = moment;
+  }
+
   /** Adds a file. It is written soon. */
   add(file: RecordedFile): void {
     this.#pending.push(file);
@@ -106,8 +112,8 @@ export class ResultFiles {
     if (opened === undefined) return false;
     await Promise.all([opened.list.finish(), opened.csv.finish()]);
     this.#noteErrorsOf(opened);
-    if (this.#published) await this.#writeProvenance(opened);
-    else await removeAll(opened.temporary);
+    if (this.#published) await this.#replaceProvenance(opened);
+    await removeAll(opened.temporary); // what has found its place is there no more
     await syncDirectory(dirname(this.#path));
     return this.#published;
   }
@@ -122,14 +128,21 @@ export class ResultFiles {
   }
 
   async #create(): Promise<Opened> {
+    await this.#writeAfter;
     const folder = dirname(this.#path);
     await mkdir(folder, { recursive: true, mode: DIRECTORY_MODE });
     const base = join(folder, `.optimizer-${this.#id}`);
     const temporary = { list: `${base}.list`, csv: `${base}.csv`, json: `${base}.json` };
-    const list = new Appender(await create(temporary.list));
-    const csv = new Appender(await create(temporary.csv));
-    void csv.append(csvHeader);
-    return { list, csv, temporary };
+    const list = await create(temporary.list);
+    try {
+      const csv = new Appender(await create(temporary.csv));
+      void csv.append(csvHeader);
+      return { list: new Appender(list), csv, temporary };
+    } catch (error) {
+      await list.close();
+      await removeAll(temporary);
+      throw error;
+    }
   }
 
   #flush(): Promise<void> {
@@ -168,32 +181,27 @@ export class ResultFiles {
     this.#onError(SyscallError.from(`write ${this.#path}`, error));
   }
 
-  async #publish(opened: Opened): Promise<void> {
-    const { temporary } = opened;
-    this.#published = true;
+  /** The list goes first: when its name cannot be had, the older result stays as it is. */
+  async #publish({ temporary }: Opened): Promise<void> {
     try {
-      await this.#writeProvenance(opened);
-      await rename(temporary.csv, `${this.#path}.csv`);
+      await writeNew(temporary.json, this.#provenance());
       if (this.#target.existing === "replace") {
         await rename(temporary.list, this.#path);
       } else {
         await link(temporary.list, this.#path); // fails where rename would replace
         await unlink(temporary.list);
       }
+      this.#published = true;
+      await rename(temporary.csv, `${this.#path}.csv`);
+      await rename(temporary.json, `${this.#path}.json`);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  async #writeProvenance({ temporary }: Opened): Promise<void> {
+  async #replaceProvenance({ temporary }: Opened): Promise<void> {
     try {
-      const file = await create(temporary.json);
-      try {
-        await file.writeFile(this.#provenance());
-        await file.datasync();
-      } finally {
-        await file.close();
-      }
+      await writeNew(temporary.json, this.#provenance());
       await rename(temporary.json, `${this.#path}.json`);
     } catch (error) {
       this.#fail(error);
@@ -216,6 +224,17 @@ async function create(path: string): Promise<FileHandle> {
     if (errorCode(error) !== "EEXIST") throw error;
     await unlink(path);
     return await open(path, flags, FILE_MODE);
+  }
+}
+
+/** Makes a file with this text, durable before anything is renamed over. */
+async function writeNew(path: string, text: string): Promise<void> {
+  const file = await create(path);
+  try {
+    await file.writeFile(text);
+    await file.datasync();
+  } finally {
+    await file.close();
   }
 }
 

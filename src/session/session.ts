@@ -98,6 +98,11 @@ export class Session {
     return this.#files.path;
   }
 
+  /** Lets the result appear only after `moment`. To be called at once after start(). */
+  writeAfter(moment: Promise<unknown>): void {
+    this.#files.writeAfter(moment);
+  }
+
   /** Ends the trace and completes the result. The first reason counts; later calls wait for the same end. */
   end(reason: EndReason): Promise<SessionSummary> {
     this.#ending ??= this.#finish(reason);

@@ -107,8 +107,7 @@ export class Sessions {
     if (pid === undefined) throw new Error("the runtime does not tell its process, and its cgroup has none");
     const remainingMs = deadlineMs - performance.now();
     // The disk may have taken all the time: the container has begun without us, and half a trace is none.
-    if (remainingMs <= 0)
-      throw new Error(`no mark was set within the ${START_CEILING_MS} ms that a start may wait`);
+    if (remainingMs <= 0) throw new Error("no mark was set within the time that a start may wait");
     const session = await Session.start(
       {
         container,
@@ -134,7 +133,7 @@ export class Sessions {
     const slot: Slot & { kind: "recording" } = { kind: "recording", name: starting.name, session, timer };
     const older = this.#recordingOf(starting.name);
     this.#slots.set(container.id, slot);
-    if (older !== undefined) void this.#end(older, "superseded");
+    if (older !== undefined) session.writeAfter(this.#end(older, "superseded"));
     if (starting.stopped) void this.#end(slot, "container stopped");
   }
 

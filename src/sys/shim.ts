@@ -1,10 +1,10 @@
-import { dlopen, type FFIFunction, ptr } from "bun:ffi";
+import { dlopen, type FFIFunction, type Pointer, ptr } from "bun:ffi";
 import { closeSync, readFileSync, writeSync } from "node:fs";
 import libraryPath from "../../dist/shim.so" with { type: "file" };
 import { SyscallError } from "./errno.ts";
 
 /** Must equal OPT_ABI_VERSION of native/shim.h. */
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 
 const MFD_CLOEXEC = 1;
 
@@ -17,7 +17,7 @@ const symbols = {
   opt_send_datagram: { args: ["ptr", "ptr", "u32"], returns: "i32" },
   opt_start: { args: ["u32", "ptr", "ptr"], returns: "i32" },
   opt_mark: { args: ["ptr", "u64", "i32", "u32"], returns: "i32" },
-  opt_unmark: { args: ["ptr", "u64", "i32", "u32"], returns: "i32" },
+  opt_unmark: { args: ["ptr", "u64", "u64", "i32", "u32"], returns: "i32" },
   opt_barrier: { args: ["ptr", "u64"], returns: "i32" },
   opt_forget: { args: ["ptr", "u32"], returns: "i32" },
   opt_repeats: { args: ["ptr"], returns: "i32" },
@@ -33,12 +33,13 @@ export interface NativeTracer {
   readonly streamFd: number;
   /** Throws SyscallError when the mark cannot even be tried. */
   mark(token: number, pid: number, scope: MarkScope): void;
-  unmark(mountId: number, pid: number, scope: MarkScope): void;
+  /** Throws SyscallError when it cannot even be tried. */
+  unmark(token: number, mountId: number, pid: number, scope: MarkScope): void;
   barrier(token: number): void;
   forget(ignoring: boolean): void;
   /** Repeated events that never reached the stream. */
   repeats(): number;
-  /** Ends the thread; blocks for some milliseconds. */
+  /** Ends the thread; blocks for some milliseconds. Every call afterwards throws. */
   stop(): void;
 }
 
@@ -90,17 +91,28 @@ export function loadShim(): Shim {
         "start tracing with fanotify",
         native.opt_start(boundedQueue ? BOUNDED_QUEUE : 0, ptr(tracerOut), ptr(streamOut)),
       );
-      const tracer = Number(tracerOut[0]) as unknown as ReturnType<typeof ptr>;
+      let pointer: Pointer | undefined = Number(tracerOut[0]) as Pointer;
+      // The shim frees the tracer when it stops. A late call must be an error here, not a crash there.
+      const live = (): Pointer => {
+        if (pointer === undefined) throw new Error("Cannot use the tracer: it was stopped");
+        return pointer;
+      };
       return {
         streamFd: streamOut[0] ?? -1,
         mark: (token, pid, scope) =>
-          void check(`mark process ${pid}`, native.opt_mark(tracer, token, pid, scopeNumber[scope])),
-        unmark: (mountId, pid, scope) =>
-          void check(`unmark process ${pid}`, native.opt_unmark(tracer, mountId, pid, scopeNumber[scope])),
-        barrier: (token) => void native.opt_barrier(tracer, token),
-        forget: (ignoring) => void native.opt_forget(tracer, ignoring ? 1 : 0),
-        repeats: () => native.opt_repeats(tracer),
-        stop: () => void native.opt_stop(tracer),
+          void check(`mark process ${pid}`, native.opt_mark(live(), token, pid, scopeNumber[scope])),
+        unmark: (token, mountId, pid, scope) =>
+          void check(
+            `unmark process ${pid}`,
+            native.opt_unmark(live(), token, mountId, pid, scopeNumber[scope]),
+          ),
+        barrier: (token) => void native.opt_barrier(live(), token),
+        forget: (ignoring) => void native.opt_forget(live(), ignoring ? 1 : 0),
+        repeats: () => native.opt_repeats(live()),
+        stop() {
+          native.opt_stop(live());
+          pointer = undefined;
+        },
       };
     },
   };

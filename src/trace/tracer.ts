@@ -89,6 +89,8 @@ export class Tracer {
   /** Given up while their mark was under way: it is to be taken back when it comes. */
   readonly #abandoned = new Map<number, ActiveTrace>();
   readonly #barriers = new Map<number, () => void>();
+  /** Marks that are being taken back. */
+  readonly #unmarking = new Map<number, PromiseWithResolvers<void>>();
   /** Super blocks on which ignore marks of an ended trace may still hide files from the next one. */
   readonly #stale = new Set<DeviceNumber>();
   #stream: ByteStream | undefined;
@@ -120,7 +122,7 @@ export class Tracer {
    * Rejects with TraceError and leaves nothing behind.
    */
   async arm({ pid, root, observer, timeoutMs, hostRoot }: ArmOptions): Promise<Trace> {
-    if (this.#ended) throw new TraceError("tracer-ended", "Cannot trace: the tracer has ended");
+    if (this.#ended) throw tracerEnded();
     if (hostRoot === "refuse" && isHostRoot(root)) {
       throw new TraceError("host-root", `Cannot trace process ${pid}: its root is the host's own`);
     }
@@ -145,8 +147,8 @@ export class Tracer {
       timeoutMs,
     );
     try {
-      const wait = this.#prepareIgnoring(trace.device);
-      if (wait !== undefined) await Promise.race([wait, trace.armed.promise]);
+      await Promise.race([this.#prepareIgnoring(trace.device), trace.armed.promise]);
+      if (this.#ended) throw tracerEnded();
       this.#native.mark(trace.token, pid, trace.scope);
       trace.state = "marking";
       await trace.armed.promise;
@@ -177,15 +179,21 @@ export class Tracer {
   /**
    * The kernel ignores a file after its first event, for the whole group. So a second trace of a
    * super block would miss what the first has seen: then nothing is ignored while both last, and
-   * what was ignored is forgotten first.
+   * what was ignored is forgotten first. Marks of ended traces have to be gone before ignoring
+   * begins again, lest their last events hide files.
    */
-  #prepareIgnoring(device: DeviceNumber): Promise<void> | undefined {
-    const ignoring = !this.#superBlockIsShared();
-    if (ignoring === this.#ignoring && !this.#stale.has(device)) return undefined;
-    this.#ignoring = ignoring;
+  async #prepareIgnoring(device: DeviceNumber): Promise<void> {
+    if (this.#ignoring !== this.#superBlockIsShared() && !this.#stale.has(device)) return;
+    await Promise.all([...this.#unmarking.values()].map(({ promise }) => promise));
+    if (this.#ended) return;
     this.#stale.clear();
+    this.#forget(!this.#superBlockIsShared());
+    await this.#drained();
+  }
+
+  #forget(ignoring: boolean): void {
+    this.#ignoring = ignoring;
     this.#native.forget(ignoring);
-    return this.#drained();
   }
 
   #superBlockIsShared(): boolean {
@@ -210,22 +218,29 @@ export class Tracer {
     this.#traces.delete(trace.token);
     this.#router.remove(trace);
     if (this.#ended) return;
-    if (rootLives && trace.mountId !== undefined && !this.#abandoned.has(trace.token))
+    // One that is still being marked is taken back when the mark is there.
+    if (rootLives && trace.mountId !== undefined && !this.#abandoned.has(trace.token)) {
       this.#unmark(trace, trace.mountId);
-    if (rootLives || !trace.wholeFileSystem) this.#stale.add(trace.device);
-    if (!this.#ignoring && !this.#superBlockIsShared()) {
-      this.#ignoring = true;
-      this.#native.forget(true);
     }
+    if (rootLives || !trace.wholeFileSystem) this.#stale.add(trace.device);
+    if (this.#traces.size === 0 && !this.#ignoring) this.#forget(true);
   }
 
   #unmark(trace: ActiveTrace, mountId: number): void {
+    if ([...this.#traces.values()].some((other) => shareMark(other, trace, mountId))) return;
+    const token = ++this.#lastToken;
     try {
-      this.#native.unmark(mountId, trace.pid, trace.scope);
+      this.#native.unmark(token, mountId, trace.pid, trace.scope);
+      this.#unmarking.set(token, Promise.withResolvers());
     } catch (error) {
       // As many helpers as there can be are at work. The mark costs a little until its mount goes.
       if (!(error instanceof SyscallError)) throw error;
     }
+  }
+
+  #unmarked(token: number): void {
+    this.#unmarking.get(token)?.resolve();
+    this.#unmarking.delete(token);
   }
 
   #receive(chunk: Uint8Array): void {
@@ -244,6 +259,8 @@ export class Tracer {
         return this.#arming(record.token, record.mountId);
       case "marked":
         return this.#marked(record);
+      case "unmarked":
+        return this.#unmarked(record.token);
       case "barrier":
         return this.#barrierReached(record.token);
     }
@@ -316,10 +333,21 @@ export class Tracer {
     this.#tellAll("tracer ended");
     for (const trace of this.#traces.values()) {
       trace.armed.promise.catch(() => {}); // only arm() waits for it, if anybody
-      trace.armed.reject(new TraceError("tracer-ended", "Cannot trace: the tracer has ended"));
+      trace.armed.reject(tracerEnded());
     }
     this.#barrierReached(Number.POSITIVE_INFINITY);
+    for (const token of this.#unmarking.keys()) this.#unmarked(token);
   }
+}
+
+function tracerEnded(): TraceError {
+  return new TraceError("tracer-ended", "Cannot trace: the tracer has ended");
+}
+
+/** Whether the mark of `trace` on a mount is at the same time the mark of another trace. */
+function shareMark(other: ActiveTrace, trace: ActiveTrace, mountId: number): boolean {
+  if (other.scope !== trace.scope) return false;
+  return trace.wholeFileSystem ? other.device === trace.device : other.mountId === mountId;
 }
 
 /** The mount that a process has as its root. Throws TraceError: process-gone, or mark-failed for a chroot. */

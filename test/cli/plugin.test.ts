@@ -109,7 +109,7 @@ describe("optimizer started by a runtime", () => {
       await plugin.runtime.handshake(settings(folder));
       await plugin.runtime.event("StartContainer", web("c1", container));
       await container.tell("open", "/many/0");
-      await waitFor("the list", () => existsSync(folder.at("nginx:latest")));
+      await waitFor("the result", () => existsSync(folder.at("nginx:latest.json")));
       await container.tell("many", "/many/", `${2 + Math.floor(next() * 298)}`);
       const mayGrow = next() < 0.5;
       await waitFor("the list to grow", () => !mayGrow || list(folder) !== "/many/0\n");

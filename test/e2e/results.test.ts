@@ -85,7 +85,8 @@ describe.each([...CONTAINERD_VERSIONS])("results in containerd %s", (version) =>
         explain: () => host.log(),
       });
       expect(host.list("grow:1")).toEqual(expectedList(step));
-      expect(host.record("grow:1")).toMatchObject({ complete: false, state: "recording", ended: null });
+      const record = await waitFor(() => host.record("grow:1"), { what: "the record of the list" });
+      expect(record).toMatchObject({ complete: false, state: "recording", ended: null });
       await Bun.write(Bun.file(`/proc/${container.pid}/root/go`), "go\n");
     }
     const { finishedAt } = await container.waitExited();
@@ -135,13 +136,9 @@ describe.each([...CONTAINERD_VERSIONS])("results in containerd %s", (version) =>
     expect(host.list("odd:1")).toEqual(["/bin/busybox", "/odd/a\xff\xe9", "/odd/big", "/odd/x (deleted)"]);
     expect(record.counts).toMatchObject({ listed: 4, unlistable: 1 });
     const rows = host.csv("odd:1").replace(/,\d+$/gm, ""); // without the times
-    expect(rows.split(/(?<!,"")\n(?!")/).slice(2)).toEqual([
-      "/odd/a\xff\xe9,0",
-      '"/odd/b,""\n",0',
-      `/odd/big,${5 * GIB}`,
-      "/odd/x (deleted),0",
-      "",
-    ]);
+    expect(rows.slice(rows.indexOf("/odd"))).toBe(
+      `/odd/a\xff\xe9,0\n"/odd/b,""\n",0\n/odd/big,${5 * GIB}\n/odd/x (deleted),0\n`,
+    );
   });
 
   test("of two containers of one image at once the first is recorded, and the log says so", async () => {

@@ -150,7 +150,7 @@ describe("ResultFiles", () => {
   });
 
   // The companions are renamed before link() finds that the list is there already.
-  test.todo("leaves the companions of a list that appears meanwhile, and no temporary file", async () => {
+  test("leaves the companions of a list that appears meanwhile, and no temporary file", async () => {
     using folder = temporaryFolder();
     const { files } = result(folder.path, { existing: "keep" });
     files.add(file("/new"));
@@ -217,7 +217,7 @@ describe("ResultFiles", () => {
   }
 
   // The list's handle is left open when the table cannot be made: collected as garbage, it ends the process.
-  test.todo("leaves neither a file nor a descriptor when the table cannot be made", async () => {
+  test("leaves neither a file nor a descriptor when the table cannot be made", async () => {
     using folder = temporaryFolder();
     mkdirSync(folder.at("org/.optimizer-c0ffee.csv"), { recursive: true });
     const { files, errors } = result(folder.path);

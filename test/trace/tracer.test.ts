@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect } from "bun:test";
 import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { rootOf, TraceError } from "../../src/trace/tracer.ts";
 import { heldContainer, toolProgram, writeLayer } from "../helpers/held-container.ts";
@@ -211,7 +211,7 @@ describe("Tracer.arm() on other roots", () => {
   }
 
   // An event of the closed trace that is still queued puts an ignore mark on the file: ignoring begins too early.
-  test.todo("a trace that outlasts another of its super block stays complete", async () => {
+  rootTest("a trace that outlasts another of its super block stays complete", async () => {
     using folder = temporaryFolder();
     mkdirSync(folder.at("root"));
     writeLayer(folder.at("root"), abc);
@@ -273,7 +273,7 @@ describe("Tracer.arm() several times", () => {
   });
 
   // Where ARMING and MARKED come apart, the refused trace is abandoned and its mark taken back: the first one's.
-  test.todo("leaves a trace as it is when another one of its root is refused", async () => {
+  rootTest("leaves a trace as it is when another one of its root is refused", async () => {
     await using container = await heldContainer({ root: overlay });
     using tracer = await startTracer();
     const { trace, witness } = await traceOf(tracer, container.pid);
@@ -334,9 +334,9 @@ describe("Tracer.arm() refuses", () => {
       wrap: (native) => ({
         ...native,
         mark: (...mark) => void late.push(() => native.mark(...mark)),
-        unmark: (mountId, pid, scope) => {
+        unmark: (token, mountId, pid, scope) => {
           unmarked.push(pid);
-          native.unmark(mountId, pid, scope);
+          native.unmark(token, mountId, pid, scope);
         },
       }),
     });
