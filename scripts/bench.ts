@@ -1,8 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { $ } from "bun";
 import {
+  buildPrograms,
   floor,
   median,
   type PluginRun,
@@ -23,8 +23,7 @@ const THREADS = 4;
 const PASSES = 5;
 const STARTS = 200;
 
-await $`gcc -O2 -Wall -Wextra -o dist/storm scripts/bench/storm.c -lpthread`;
-await $`gcc -O2 -Wall -Wextra -o dist/floor scripts/bench/floor.c`;
+await buildPrograms();
 
 const scratch = mkdtempSync(join(tmpdir(), "optimizer-bench-"));
 process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));

@@ -1,5 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { $ } from "bun";
 import { FakeRuntime } from "../../test/helpers/fake-runtime.ts";
 import { fakeContainer } from "../../test/helpers/nri-messages.ts";
 
@@ -18,6 +19,8 @@ export interface PluginRun {
   readonly passes: number[];
   readonly cpuMs: number;
   readonly listed: number;
+  /** What the json says. */
+  readonly complete: boolean;
   readonly idleMiB: number;
   readonly afterMiB: number;
   /** From StopContainer to its answer, when everything is on disk. */
@@ -27,6 +30,12 @@ export interface PluginRun {
 const CLOCK_TICK_MS = 10;
 /** After this, an idle process has given back what it does not need. */
 const SETTLE_MS = 1500;
+
+/** Compiles the programs that the runs need. */
+export async function buildPrograms(): Promise<void> {
+  await $`gcc -O2 -Wall -Wextra -o dist/storm scripts/bench/storm.c -lpthread`;
+  await $`gcc -O2 -Wall -Wextra -o dist/floor scripts/bench/floor.c`;
+}
 
 /** One storm without a tracer. Returns the milliseconds of each pass. */
 export async function storm(options: StormOptions): Promise<number[]> {
@@ -51,7 +60,8 @@ export async function pluginRun(options: StormOptions): Promise<PluginRun> {
   return {
     passes,
     cpuMs: cpuMs(plugin.pid) - cpuBefore,
-    listed: list.split("\n").length - 1,
+    listed: new Set(list.split("\n").slice(0, -1)).size,
+    complete: JSON.parse(readFileSync(join(plugin.results, "storm:1.json"), "utf8")).complete,
     idleMiB,
     afterMiB: residentMiB(plugin.pid),
     stopMs,

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { type Config, defaultConfig, parseConfig } from "../config.ts";
 import type { Log } from "../log.ts";
 import { parseEvents, START_AND_STOP } from "../nri/events.ts";
@@ -9,41 +8,20 @@ import { findLaunch, type Launch } from "../nri/socket.ts";
 import { containerInfo } from "../session/container.ts";
 import type { RuntimeInfo } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
-import { errorCode } from "../sys/errno.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
 import { Tracer } from "../trace/tracer.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 import { createLog } from "./log.ts";
-import { UsageError } from "./usage.ts";
+import { flagValues, launchHints, type PluginFlags, pluginFlags, readConfigFile } from "./plugin-flags.ts";
 
-const DEFAULT_CONFIG_PATH = "/etc/nri/conf.d/02-optimizer-nri-plugin.conf";
-const DEFAULT_NAME = "optimizer";
-const DEFAULT_IDX = "02";
 /** How long the results may take to be completed when the program ends. */
 const EXIT_TIMEOUT_MS = 5000;
-
-const args = {
-  "persist-dir": { type: "string", description: `Folder of the results (${defaultConfig.persistDir})` },
-  readable: { type: "boolean", description: "Sizes and times in the csv for people" },
-  timeout: {
-    type: "string",
-    description: "End each trace after so many seconds; 0: when the container stops",
-  },
-  overwrite: { type: "boolean", description: "Replace older lists instead of keeping them" },
-  events: { type: "string", description: "Events to subscribe to (StartContainer,StopContainer)" },
-  name: { type: "string", description: `Name to register under (${DEFAULT_NAME})` },
-  idx: { type: "string", description: `Index to register under, two digits (${DEFAULT_IDX})` },
-  "socket-path": { type: "string", description: "NRI socket of the runtime (/var/run/nri/nri.sock)" },
-  config: { type: "string", description: `Configuration file (${DEFAULT_CONFIG_PATH}, if it exists)` },
-} as const;
-
-type Flags = { readonly [K in keyof typeof args]?: string | boolean | undefined };
 
 /** `optimizer plugin`: the NRI plugin, connected to a runtime's socket or to the one that was inherited. */
 export const pluginCommand = makeCommand({
   name: "plugin",
   description: "Run as an NRI plugin of containerd or CRI-O",
-  args,
+  args: pluginFlags,
   async run(flags) {
     await runAsPlugin(flags);
     return ExitCode.done;
@@ -51,7 +29,7 @@ export const pluginCommand = makeCommand({
 });
 
 /** Runs until the connection is over (pre-launched), or until a signal or a refusal (external). */
-export async function runAsPlugin(flags: Flags): Promise<void> {
+export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   process.umask(0o022); // the runtime's own is not ours to count on
   const shim = loadShim();
   const log = createLog(shim);
@@ -59,7 +37,7 @@ export async function runAsPlugin(flags: Flags): Promise<void> {
   if ("fd" in launch.source) shim.setCloseOnExec(launch.source.fd);
   shim.raiseOpenFileLimit();
   const own = flagValues(flags);
-  const config = launch.kind === "external" ? readConfigFile(text(flags.config), log) : {};
+  const config = launch.kind === "external" ? readConfigFile(flags, log) : {};
   const sessions = await startSessions(shim, launch, log);
   // One event's mistake must not cost the other containers their traces.
   for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
@@ -85,23 +63,6 @@ async function startSessions(shim: Shim, { kind }: Launch, log: Log): Promise<Se
     log.error(`nothing will be traced: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
   }
-}
-
-/** Throws UsageError for a file that is not as it should be: somebody is there to mend it. */
-function readConfigFile(path: string | undefined, log: Log): Partial<Config> {
-  const file = path ?? DEFAULT_CONFIG_PATH;
-  let content: string;
-  try {
-    content = readFileSync(file, "utf8");
-  } catch (error) {
-    if (path === undefined && errorCode(error) === "ENOENT") return {};
-    throw new UsageError(`Cannot read the configuration ${file}: ${errorCode(error) ?? error}`);
-  }
-  const { values, problems, notes } = parseConfig(content);
-  if (problems.length > 0) throw new UsageError(problems.map((each) => `${file}: ${each}`).join("\n"));
-  for (const note of notes) log.info(`${file}: ${note}`);
-  if (values.events !== undefined) parseEvents(values.events); // throws for a name that is none
-  return values;
 }
 
 interface PluginOptions {
@@ -218,45 +179,4 @@ function sleep(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
   const timer = setTimeout(resolve, waitMs);
   signal?.addEventListener("abort", () => resolve(), { once: true });
   return promise.finally(() => clearTimeout(timer));
-}
-
-function launchHints(flags: Flags) {
-  const argv0 = readFileSync("/proc/self/cmdline", "utf8").split("\0", 1)[0] ?? "";
-  const named = /^\d\d-./.test(argv0.slice(argv0.lastIndexOf("/") + 1)) || process.env["NRI_PLUGIN_IDX"];
-  return {
-    env: process.env,
-    argv0,
-    socketPath: text(flags["socket-path"]),
-    name: text(flags.name) ?? (named ? undefined : DEFAULT_NAME),
-    idx: text(flags.idx) ?? (named ? undefined : DEFAULT_IDX),
-  };
-}
-
-/** The flags as configuration, checked by the same rules as the file. Throws UsageError. */
-function flagValues(flags: Flags): Partial<Config> {
-  const lines = [
-    tomlLine("persist_dir", text(flags["persist-dir"])),
-    tomlLine("timeout", flags.timeout === undefined ? undefined : Number(flags.timeout)),
-    tomlLine("readable", flags.readable),
-    tomlLine("overwrite", flags.overwrite),
-    tomlLine("events", text(flags.events)?.split(",")),
-  ];
-  const { values, problems } = parseConfig(lines.join(""));
-  if (problems.length > 0) {
-    throw new UsageError(problems.map((each) => each.replace(/^line \d+: (\S+)/, flagOfKey)).join("\n"));
-  }
-  if (values.events !== undefined) parseEvents(values.events);
-  return values;
-}
-
-function tomlLine(key: string, value: unknown): string {
-  return value === undefined ? "" : `${key} = ${Number.isNaN(value) ? '"nan"' : JSON.stringify(value)}\n`;
-}
-
-function flagOfKey(_line: string, key: string): string {
-  return `--${key.replaceAll("_", "-")}`;
-}
-
-function text(value: string | boolean | undefined): string | undefined {
-  return typeof value === "string" ? value : undefined;
 }

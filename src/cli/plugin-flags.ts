@@ -1,0 +1,93 @@
+import { readFileSync } from "node:fs";
+import { type Config, defaultConfig, parseConfig } from "../config.ts";
+import type { Log } from "../log.ts";
+import { parseEvents } from "../nri/events.ts";
+import type { LaunchHints } from "../nri/socket.ts";
+import { errorCode } from "../sys/errno.ts";
+import { UsageError } from "./usage.ts";
+
+const DEFAULT_CONFIG_PATH = "/etc/nri/conf.d/02-optimizer-nri-plugin.conf";
+const DEFAULT_NAME = "optimizer";
+const DEFAULT_IDX = "02";
+
+/** The flags of `optimizer plugin`, as citty describes them. */
+export const pluginFlags = {
+  "persist-dir": { type: "string", description: `Folder of the results (${defaultConfig.persistDir})` },
+  readable: { type: "boolean", description: "Sizes and times in the csv for people" },
+  timeout: {
+    type: "string",
+    description: "End each trace after so many seconds; 0: when the container stops",
+  },
+  overwrite: { type: "boolean", description: "Replace older lists instead of keeping them" },
+  events: { type: "string", description: "Events to subscribe to (StartContainer,StopContainer)" },
+  name: { type: "string", description: `Name to register under (${DEFAULT_NAME})` },
+  idx: { type: "string", description: `Index to register under, two digits (${DEFAULT_IDX})` },
+  "socket-path": { type: "string", description: "NRI socket of the runtime (/var/run/nri/nri.sock)" },
+  config: { type: "string", description: `Configuration file (${DEFAULT_CONFIG_PATH}, if it exists)` },
+} as const;
+
+/** What the user gave; all of it is optional. */
+export type PluginFlags = { readonly [K in keyof typeof pluginFlags]?: string | boolean | undefined };
+
+/**
+ * The configuration file's values. Throws UsageError for a file that is not as it should be: an
+ * external plugin has somebody who can mend it.
+ */
+export function readConfigFile(flags: PluginFlags, log: Log): Partial<Config> {
+  const path = text(flags.config);
+  const file = path ?? DEFAULT_CONFIG_PATH;
+  let content: string;
+  try {
+    content = readFileSync(file, "utf8");
+  } catch (error) {
+    if (path === undefined && errorCode(error) === "ENOENT") return {};
+    throw new UsageError(`Cannot read the configuration ${file}: ${errorCode(error) ?? error}`);
+  }
+  const { values, problems, notes } = parseConfig(content);
+  if (problems.length > 0) throw new UsageError(problems.map((each) => `${file}: ${each}`).join("\n"));
+  for (const note of notes) log.info(`${file}: ${note}`);
+  if (values.events !== undefined) parseEvents(values.events); // throws for a name that is none
+  return values;
+}
+
+/** What findLaunch() decides by. The name of the program itself says nothing, unless it is NN-name. */
+export function launchHints(flags: PluginFlags): LaunchHints {
+  const argv0 = readFileSync("/proc/self/cmdline", "utf8").split("\0", 1)[0] ?? "";
+  const named = /^\d\d-./.test(argv0.slice(argv0.lastIndexOf("/") + 1)) || process.env["NRI_PLUGIN_IDX"];
+  return {
+    env: process.env,
+    argv0,
+    socketPath: text(flags["socket-path"]),
+    name: text(flags.name) ?? (named ? undefined : DEFAULT_NAME),
+    idx: text(flags.idx) ?? (named ? undefined : DEFAULT_IDX),
+  };
+}
+
+/** The flags as configuration, checked by the same rules as the file. Throws UsageError. */
+export function flagValues(flags: PluginFlags): Partial<Config> {
+  const lines = [
+    tomlLine("persist_dir", text(flags["persist-dir"])),
+    tomlLine("timeout", flags.timeout === undefined ? undefined : Number(flags.timeout)),
+    tomlLine("readable", flags.readable),
+    tomlLine("overwrite", flags.overwrite),
+    tomlLine("events", text(flags.events)?.split(",")),
+  ];
+  const { values, problems } = parseConfig(lines.join(""));
+  if (problems.length > 0) {
+    throw new UsageError(problems.map((each) => each.replace(/^line \d+: (\S+)/, flagOfKey)).join("\n"));
+  }
+  if (values.events !== undefined) parseEvents(values.events);
+  return values;
+}
+
+function tomlLine(key: string, value: unknown): string {
+  return value === undefined ? "" : `${key} = ${Number.isNaN(value) ? '"nan"' : JSON.stringify(value)}\n`;
+}
+
+function flagOfKey(_line: string, key: string): string {
+  return `--${key.replaceAll("_", "-")}`;
+}
+
+function text(value: string | boolean | undefined): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
