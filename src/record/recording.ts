@@ -3,7 +3,7 @@ import { isListable } from "../formats/list.ts";
 import type { Counts } from "../formats/provenance.ts";
 import type { ImageLayers } from "../image/layers.ts";
 import { DELETED_SUFFIX } from "../trace/records.ts";
-import type { FileOpen, Loss, TraceObserver } from "../trace/tracer.ts";
+import type { FileOpen, Loss, TraceObserver } from "../trace/trace.ts";
 
 /** A file at its first access. */
 export interface RecordedFile {

@@ -6,7 +6,9 @@ import type { LayerReader } from "../image/layers.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import { Recording } from "../record/recording.ts";
 import { ResultFiles, type ResultTarget } from "../record/result-files.ts";
-import { type ArmOptions, rootOf, type Trace, type Tracer } from "../trace/tracer.ts";
+import { rootOf } from "../trace/process-mounts.ts";
+import type { ArmOptions, Trace } from "../trace/trace.ts";
+import type { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
 import type { ContainerInfo } from "./container.ts";
 

@@ -1,75 +1,14 @@
-import { readFileSync } from "node:fs";
-import { errnoName, errorCode, SyscallError } from "../sys/errno.ts";
+import { errnoName, SyscallError } from "../sys/errno.ts";
 import type { MarkScope, NativeTracer, Shim } from "../sys/shim.ts";
 import { type ByteStream, openStream } from "../sys/stream.ts";
-import { type Mount, parseMountinfo, rootMount } from "./mountinfo.ts";
+import { isHostRoot, readMounts } from "./process-mounts.ts";
 import { type DeviceNumber, type OpenRecord, RecordDecoder, type TraceRecord } from "./records.ts";
 import { Router } from "./router.ts";
-
-/** A file that the traced workload opened. `path` is the one in the traced root, in latin1. */
-export interface FileOpen {
-  readonly path: string;
-  readonly sizeBytes: number;
-  /** Since the trace was armed; 0 for what came while it was. */
-  readonly elapsedUs: number;
-  readonly mode: number;
-  readonly deleted: boolean;
-  readonly exec: boolean;
-  readonly pid: number;
-}
-
-/** Why events are missing from a trace. */
-export type Loss = "queue overflow" | `event lost: ${string}` | "tracer ended";
-
-/** Who is told of a trace's events. Called in the order of the kernel's queue. */
-export interface TraceObserver {
-  open(file: FileOpen): void;
-  lost(loss: Loss): void;
-}
-
-/** A trace that is under way. */
-export interface Trace {
-  /** Waits until every event up to this moment has been given to the observer. */
-  drained(): Promise<void>;
-  /** Ends it: no more calls of the observer. `rootLives` when the traced processes may still run. */
-  close(rootLives: boolean): void;
-}
-
-/** Why a process cannot be traced. */
-export class TraceError extends Error {
-  override readonly name = "TraceError";
-
-  constructor(
-    readonly code:
-      | "process-gone"
-      | "host-root"
-      | "already-traced"
-      | "mark-failed"
-      | "too-late"
-      | "tracer-ended",
-    message: string,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
-}
-
-/** What to trace and how long to try. */
-export interface ArmOptions {
-  readonly pid: number;
-  /** Of that process, from rootOf(). */
-  readonly root: Mount;
-  readonly observer: TraceObserver;
-  /** Gives up after so long; a mark that comes later is taken back. */
-  readonly timeoutMs: number;
-  /** Whether a process whose root is the host's own may be traced. */
-  readonly hostRoot: "refuse" | "allow";
-}
+import { type ArmOptions, type Loss, type Trace, TraceError, type TraceObserver } from "./trace.ts";
 
 interface ActiveTrace {
   readonly token: number;
   readonly pid: number;
-  readonly root: Mount;
   readonly scope: MarkScope;
   readonly device: DeviceNumber;
   readonly wholeFileSystem: boolean;
@@ -129,7 +68,6 @@ export class Tracer {
     const trace: ActiveTrace = {
       token: ++this.#lastToken,
       pid,
-      root,
       // An overlay super block belongs to one container. Any other may be the host's whole disk.
       scope: root.fsType === "overlay" ? "filesystem" : "mount",
       device: root.device,
@@ -348,40 +286,4 @@ function tracerEnded(): TraceError {
 function shareMark(other: ActiveTrace, trace: ActiveTrace, mountId: number): boolean {
   if (other.scope !== trace.scope) return false;
   return trace.wholeFileSystem ? other.device === trace.device : other.mountId === mountId;
-}
-
-/** The mount that a process has as its root. Throws TraceError: process-gone, or mark-failed for a chroot. */
-export function rootOf(pid: number): Mount {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/mountinfo`, "latin1");
-  } catch (error) {
-    throw new TraceError(
-      "process-gone",
-      `Cannot trace process ${pid}: ${errorCode(error)} for its mount table`,
-      {
-        cause: error,
-      },
-    );
-  }
-  const root = rootMount(parseMountinfo(text));
-  if (root === undefined) {
-    throw new TraceError("mark-failed", `Cannot trace process ${pid}: no mount is its root (a chroot?)`);
-  }
-  return root;
-}
-
-/** The mount table of a process; empty when it is gone. */
-function readMounts(pid: number | "self"): Mount[] {
-  try {
-    return parseMountinfo(readFileSync(`/proc/${pid}/mountinfo`, "latin1"));
-  } catch {
-    return [];
-  }
-}
-
-/** A VM runtime's process stands on the host's own root, and there is nothing of the container in it. */
-function isHostRoot(root: Mount): boolean {
-  const own = rootMount(readMounts("self"));
-  return own !== undefined && own.device === root.device && own.root === root.root;
 }

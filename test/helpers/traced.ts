@@ -1,13 +1,7 @@
 import { loadShim, type NativeTracer, type Shim } from "../../src/sys/shim.ts";
-import {
-  type ArmOptions,
-  type FileOpen,
-  type Loss,
-  rootOf,
-  type Trace,
-  type TraceObserver,
-  Tracer,
-} from "../../src/trace/tracer.ts";
+import { rootOf } from "../../src/trace/process-mounts.ts";
+import type { ArmOptions, FileOpen, Loss, Trace, TraceObserver } from "../../src/trace/trace.ts";
+import { Tracer } from "../../src/trace/tracer.ts";
 
 /** A tracer that is stopped with the test. */
 export type OwnTracer = Tracer & Disposable;

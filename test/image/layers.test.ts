@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { findLayers } from "../../src/image/host-layers.ts";
 import type { ImageLayers } from "../../src/image/layers.ts";
 import { loadShim } from "../../src/sys/shim.ts";
-import { rootOf } from "../../src/trace/tracer.ts";
+import { rootOf } from "../../src/trace/process-mounts.ts";
 import { type HeldContainer, heldContainer } from "../helpers/held-container.ts";
 import { random, testSeed } from "../helpers/random.ts";
 import { rootTest } from "../helpers/root.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { findLayers } from "../../src/image/host-layers.ts";
 import { parseOverlayOptions, resolveOverlay } from "../../src/image/overlay.ts";
-import { rootOf } from "../../src/trace/tracer.ts";
+import { rootOf } from "../../src/trace/process-mounts.ts";
 import { heldContainer, writeLayer } from "../helpers/held-container.ts";
 import { rootTest } from "../helpers/root.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { constants } from "node:fs";
 import { ImageLayers } from "../../src/image/layers.ts";
 import { type RecordedFile, Recording } from "../../src/record/recording.ts";
-import type { FileOpen, Loss } from "../../src/trace/tracer.ts";
+import type { FileOpen, Loss } from "../../src/trace/trace.ts";
 
 /** An image of two layers: /old is in the lower one, /both in both, "/one\ntwo" in the upper one. */
 const image: Record<string, "file" | "directory"> = {

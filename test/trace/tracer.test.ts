@@ -1,6 +1,7 @@
 import { describe, expect } from "bun:test";
 import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { rootOf, TraceError } from "../../src/trace/tracer.ts";
+import { rootOf } from "../../src/trace/process-mounts.ts";
+import { TraceError } from "../../src/trace/trace.ts";
 import { heldContainer, toolProgram, writeLayer } from "../helpers/held-container.ts";
 import { rootTest } from "../helpers/root.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";

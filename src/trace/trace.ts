@@ -1,0 +1,61 @@
+import type { Mount } from "./mountinfo.ts";
+
+/** A file that the traced workload opened. `path` is the one in the traced root, in latin1. */
+export interface FileOpen {
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** Since the trace was armed; 0 for what came while it was. */
+  readonly elapsedUs: number;
+  readonly mode: number;
+  readonly deleted: boolean;
+  readonly exec: boolean;
+  readonly pid: number;
+}
+
+/** Why events are missing from a trace. */
+export type Loss = "queue overflow" | `event lost: ${string}` | "tracer ended";
+
+/** Who is told of a trace's events. Called in the order of the kernel's queue. */
+export interface TraceObserver {
+  open(file: FileOpen): void;
+  lost(loss: Loss): void;
+}
+
+/** A trace that is under way. */
+export interface Trace {
+  /** Waits until every event up to this moment has been given to the observer. */
+  drained(): Promise<void>;
+  /** Ends it: no more calls of the observer. `rootLives` when the traced processes may still run. */
+  close(rootLives: boolean): void;
+}
+
+/** Why a process cannot be traced. */
+export class TraceError extends Error {
+  override readonly name = "TraceError";
+
+  constructor(
+    readonly code:
+      | "process-gone"
+      | "host-root"
+      | "already-traced"
+      | "mark-failed"
+      | "too-late"
+      | "tracer-ended",
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** What to trace and how long to try. */
+export interface ArmOptions {
+  readonly pid: number;
+  /** Of that process, from rootOf(). */
+  readonly root: Mount;
+  readonly observer: TraceObserver;
+  /** Gives up after so long; a mark that comes later is taken back. */
+  readonly timeoutMs: number;
+  /** Whether a process whose root is the host's own may be traced. */
+  readonly hostRoot: "refuse" | "allow";
+}
