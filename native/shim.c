@@ -49,6 +49,8 @@ enum {
 	SEEN_SLOTS = 8192,
 	SEEN_PATH_BYTES = 206,
 	COALESCE_MS = 1, /* after a quiet time, wait so long for more events to come with the first */
+	SAMPLE_AFTER_MS = 100,
+	SAMPLE_SHARE = 50,
 	WRITE_AFTER_MS = 100, /* a record waits no longer: the reader need not wake up for each */
 	STOP_WAIT_MS = 200, /* for helpers that are about to end */
 	HELPER_STACK = 256 * 1024, /* thread-local storage of the host program comes out of it */
@@ -96,6 +98,7 @@ struct opt_tracer {
 	atomic_uint forget_wanted;
 	atomic_uint generation;
 	atomic_uint repeats;
+	atomic_int queue_peak;
 	_Atomic uint64_t barrier_wanted;
 	pthread_mutex_t write_lock; /* one record at a time on the stream */
 	struct mark_job jobs[MARK_SLOTS];
@@ -108,6 +111,7 @@ struct opt_tracer {
 	bool stream_closed;
 	size_t out_length;
 	uint64_t write_due_ns; /* of the oldest record that waits */
+	uint64_t sample_due_ns; /* of the length of the kernel's queue */
 	struct seen seen[SEEN_SLOTS];
 	_Alignas(8) char events[BATCH_EVENTS * sizeof(struct fanotify_event_metadata)];
 	_Alignas(8) char out[OUT_BYTES];
@@ -336,6 +340,35 @@ static void handle_forget(struct opt_tracer *tracer)
 	atomic_fetch_add(&tracer->generation, 1);
 }
 
+static int queued_events(struct opt_tracer *tracer)
+{
+	int bytes = 0;
+	int events;
+
+	if (ioctl(tracer->fan_fd, FIONREAD, &bytes) < 0)
+		return INT_MAX;
+	events = bytes / (int)sizeof(struct fanotify_event_metadata);
+	if (events > atomic_load(&tracer->queue_peak))
+		atomic_store(&tracer->queue_peak, events);
+	return events;
+}
+
+/*
+ * The kernel walks its whole queue to count it, and holds its lock meanwhile:
+ * so it is asked for one part in SAMPLE_SHARE of the time at most.
+ */
+static void sample_queue(struct opt_tracer *tracer)
+{
+	uint64_t start = now_ns();
+	uint64_t took;
+
+	if (start < tracer->sample_due_ns)
+		return;
+	queued_events(tracer);
+	took = now_ns() - start;
+	tracer->sample_due_ns = start + SAMPLE_AFTER_MS * 1000000ull + took * SAMPLE_SHARE;
+}
+
 /*
  * A barrier is reached when as many events were read as stood in the queue when
  * it was asked for: waiting for an empty queue might take for ever.
@@ -343,14 +376,11 @@ static void handle_forget(struct opt_tracer *tracer)
 static void begin_barrier(struct opt_tracer *tracer)
 {
 	uint64_t wanted = atomic_load(&tracer->barrier_wanted);
-	int queued = 0;
 
 	if (wanted == tracer->barrier_done || tracer->barrier_pending != 0)
 		return;
-	if (ioctl(tracer->fan_fd, FIONREAD, &queued) < 0)
-		queued = INT_MAX;
 	tracer->barrier_pending = wanted;
-	tracer->barrier_events_left = queued / (int)sizeof(struct fanotify_event_metadata);
+	tracer->barrier_events_left = queued_events(tracer);
 }
 
 static void end_barrier(struct opt_tracer *tracer)
@@ -407,6 +437,8 @@ static void *drain_main(void *argument)
 		length = read(tracer->fan_fd, tracer->events, sizeof(tracer->events));
 		if (length > 0) {
 			handle_batch(tracer, length);
+			if (length > (ssize_t)sizeof(tracer->events) / 2)
+				sample_queue(tracer); /* not a queue that is all but empty */
 			if (tracer->barrier_pending != 0 && tracer->barrier_events_left <= 0)
 				end_barrier(tracer);
 		} else if (length < 0 && errno == EAGAIN) {
@@ -510,11 +542,14 @@ static void run_mark(struct opt_tracer *tracer, const struct mark_job *job, int 
 static void run_unmark(struct opt_tracer *tracer, const struct mark_job *job, int root_fd)
 {
 	struct statx root;
+	int rc = root_fd < 0 ? -ESRCH : stat_fd(tracer, root_fd, &root);
 
 	/* The pid may have a new owner by now, with another root. */
-	if (root_fd >= 0 && stat_fd(tracer, root_fd, &root) == 0 && root.stx_mnt_id == job->mount_id)
-		mark_root(tracer, job, FAN_MARK_REMOVE, root_fd, NULL);
-	answer(tracer, job, OPT_RECORD_UNMARKED, 0, 0, NULL);
+	if (rc == 0 && root.stx_mnt_id != job->mount_id)
+		rc = -EXDEV;
+	if (rc == 0)
+		rc = mark_root(tracer, job, FAN_MARK_REMOVE, root_fd, NULL);
+	answer(tracer, job, OPT_RECORD_UNMARKED, rc, 0, NULL);
 }
 
 static void *job_main(void *argument)
@@ -773,6 +808,11 @@ int32_t opt_forget(struct opt_tracer *tracer, uint32_t ignoring)
 	atomic_fetch_add(&tracer->forget_wanted, 1);
 	wake(tracer);
 	return 0;
+}
+
+int32_t opt_queue_peak(struct opt_tracer *tracer, uint32_t reset)
+{
+	return reset ? atomic_exchange(&tracer->queue_peak, 0) : atomic_load(&tracer->queue_peak);
 }
 
 int32_t opt_repeats(struct opt_tracer *tracer)

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* Changes whenever a record or a signature does; checked when the shim is loaded. */
-#define OPT_ABI_VERSION 2
+#define OPT_ABI_VERSION 3
 
 /* Kinds of records. */
 enum {
@@ -29,7 +29,7 @@ enum {
 	OPT_RECORD_LOST = 3,     /* one event could not be delivered; `status` says why */
 	OPT_RECORD_ARMING = 4,   /* `token` is about to be marked: its mount and device */
 	OPT_RECORD_MARKED = 5,   /* `token` is marked (`status` 0), or not (-errno, `flags` = step) */
-	OPT_RECORD_UNMARKED = 7, /* `token` of opt_unmark() is done with, whether there was a mark or not */
+	OPT_RECORD_UNMARKED = 7, /* `token` of opt_unmark() is done with; `status` says how */
 	OPT_RECORD_BARRIER = 6,  /* all events queued before opt_barrier(token) are in the stream */
 };
 
@@ -122,9 +122,10 @@ int32_t opt_start(uint32_t options, struct opt_tracer **tracer_out, int32_t *str
 int32_t opt_mark(struct opt_tracer *tracer, uint64_t token, int32_t pid, uint32_t scope);
 
 /*
- * Takes back a mark if `pid` is alive and its root still is the mount
- * `mount_id`; else it has vanished with its mount or super block anyway.
- * Answers with OPT_RECORD_UNMARKED. -EAGAIN as above.
+ * Takes back a mark. Answers with OPT_RECORD_UNMARKED, whose status is 0,
+ * -ENOENT when the mark had vanished (it does with its mount), -EXDEV when the
+ * process has another root than the mount `mount_id` by now, -ESRCH when it is
+ * gone. -EAGAIN as above.
  */
 int32_t opt_unmark(struct opt_tracer *tracer, uint64_t token, uint64_t mount_id, int32_t pid, uint32_t scope);
 
@@ -141,6 +142,13 @@ int32_t opt_barrier(struct opt_tracer *tracer, uint64_t token);
  * now on (`ignoring` 0 or 1). In effect before a barrier asked for afterwards.
  */
 int32_t opt_forget(struct opt_tracer *tracer, uint32_t ignoring);
+
+/*
+ * The largest number of events seen waiting in the kernel's queue (each holds
+ * some 200 bytes there) since the last call with `reset` 1. Sampled so seldom
+ * that it costs nothing: counting makes openers wait.
+ */
+int32_t opt_queue_peak(struct opt_tracer *tracer, uint32_t reset);
 
 /* Number of repeated events that the shim dropped itself, modulo 2^31. */
 int32_t opt_repeats(struct opt_tracer *tracer);

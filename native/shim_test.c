@@ -326,7 +326,7 @@ static void survives_start_and_stop_under_load(void)
 			CHECK(opt_mark(tracer, 2, container.pid, OPT_SCOPE_MOUNT) == 0);
 			CHECK(opt_unmark(tracer, 3, seen.armed_mount_id, container.pid, OPT_SCOPE_MOUNT) == 0);
 			CHECK(opt_barrier(tracer, (uint64_t)i + 1) == 0);
-			CHECK(opt_repeats(tracer) >= 0);
+			CHECK(opt_repeats(tracer) >= 0 && opt_queue_peak(tracer, 0) >= 0);
 		}
 		reap(&container);
 		if (round % 2 == 0)

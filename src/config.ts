@@ -11,6 +11,8 @@ export interface Config {
   readonly timeoutSeconds: number;
   /** `overwrite`: an older list of the same name is replaced, not kept. */
   readonly overwrite: boolean;
+  /** `runtime_files`: files that the workload made itself are listed too. */
+  readonly runtimeFiles: boolean;
   /** `events`: what to ask the runtime for. */
   readonly events: readonly string[];
 }
@@ -20,6 +22,7 @@ export const defaultConfig: Config = {
   readable: false,
   timeoutSeconds: 0,
   overwrite: false,
+  runtimeFiles: false,
   events: ["StartContainer", "StopContainer"],
 };
 
@@ -48,6 +51,7 @@ const keys: Record<string, Setter> = {
   timeout: (value) =>
     isSeconds(value) ? { timeoutSeconds: Number(value) } : `seconds from 0 to ${TIMEOUT_SECONDS_MAX}`,
   overwrite: (value) => (typeof value === "boolean" ? { overwrite: value } : "true or false"),
+  runtime_files: (value) => (typeof value === "boolean" ? { runtimeFiles: value } : "true or false"),
   events: (value) =>
     Array.isArray(value) && value.every((name) => typeof name === "string")
       ? { events: value }

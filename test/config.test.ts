@@ -48,10 +48,13 @@ describe("parseConfig()", () => {
     ["timout = 5", 'line 1: unknown key "timout"; did you mean "timeout"?'],
     ["\n\npersist-dir = 1", 'line 3: unknown key "persist-dir"; did you mean "persist_dir"?'],
     ['"overwirte" = true', 'line 1: unknown key "overwirte"; did you mean "overwrite"?'],
-    ["x = 1", 'line 1: unknown key "x"; known keys: persist_dir, readable, timeout, overwrite, events'],
+    [
+      "x = 1",
+      'line 1: unknown key "x"; known keys: persist_dir, readable, timeout, overwrite, runtime_files, events',
+    ],
     [
       "\n[section]\ntimeout = 1",
-      'line 2: unknown key "section"; known keys: persist_dir, readable, timeout, overwrite, events',
+      'line 2: unknown key "section"; known keys: persist_dir, readable, timeout, overwrite, runtime_files, events',
     ],
     ["timeout = -1", "line 1: timeout must be seconds from 0 to 2147483"],
     ["timeout = 2147484", "line 1: timeout must be seconds from 0 to 2147483"],
@@ -115,7 +118,7 @@ describe("parseConfig()", () => {
       expect(parseConfig(`${key} = 1`)).toEqual({
         values: {},
         problems: [
-          `line 1: unknown key "${key}"; known keys: persist_dir, readable, timeout, overwrite, events`,
+          `line 1: unknown key "${key}"; known keys: persist_dir, readable, timeout, overwrite, runtime_files, events`,
         ],
         notes: [],
       });

@@ -19,6 +19,7 @@ export const pluginFlags = {
     description: "End each trace after so many seconds; 0: when the container stops",
   },
   overwrite: { type: "boolean", description: "Replace older lists instead of keeping them" },
+  "runtime-files": { type: "boolean", description: "List files that the workload made itself, too" },
   events: { type: "string", description: "Events to subscribe to (StartContainer,StopContainer)" },
   name: { type: "string", description: `Name to register under (${DEFAULT_NAME})` },
   idx: { type: "string", description: `Index to register under, two digits (${DEFAULT_IDX})` },
@@ -70,6 +71,7 @@ export function flagValues(flags: PluginFlags): Partial<Config> {
     tomlLine("timeout", flags.timeout === undefined ? undefined : Number(flags.timeout)),
     tomlLine("readable", flags.readable),
     tomlLine("overwrite", flags.overwrite),
+    tomlLine("runtime_files", flags["runtime-files"]),
     tomlLine("events", text(flags.events)?.split(",")),
   ];
   const { values, problems } = parseConfig(lines.join(""));

@@ -29,7 +29,9 @@ export const traceCommand = makeCommand({
 async function traceAndPrint(command: readonly string[]): Promise<number> {
   const shim = loadShim();
   shim.raiseOpenFileLimit();
-  const tracer = await Tracer.start(shim);
+  // For tests of what is said when events are lost.
+  const boundedQueue = process.env["OPTIMIZER_TEST_BOUNDED_QUEUE"] !== undefined;
+  const tracer = await Tracer.start(shim, { boundedQueue });
   const held = await holdCommand(command);
   const root = rootOf(held.pid);
   const rows: string[] = [];
@@ -50,7 +52,7 @@ async function traceAndPrint(command: readonly string[]): Promise<number> {
   held.release();
   const exitCode = await held.exited;
   await trace.drained();
-  trace.close(false);
+  await trace.close(false);
   tracer.stop();
   process.stdout.write(`${header}${rows.join("")}`);
   const { listed, listedBytes } = recording.counts;

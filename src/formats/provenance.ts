@@ -25,9 +25,11 @@ export interface Provenance {
   /** Whether files that are not of the image were left out, and if not, why. */
   readonly filter: { readonly kind: "image-files" } | { readonly kind: "none"; readonly why: string };
   readonly counts: Counts;
+  /** The most events that waited in the kernel's queue, of all containers traced at the time. */
+  readonly queuePeak: number;
   /** Number of layers of the image, as far as its root is an overlay. */
   readonly layerCount?: number | undefined;
-  /** For each line of the list, the layer it comes from; 0 is the bottom, -1 unknown. */
+  /** For each line of the list, the layer it comes from; 0 is the bottom, -1 none or unknown. */
   readonly layers?: readonly number[] | undefined;
 }
 

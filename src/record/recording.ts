@@ -18,6 +18,8 @@ export interface RecordedFile {
 export interface RecordingOptions {
   /** The image's layers; without them every regular file is listed. */
   readonly layers: ImageLayers | undefined;
+  /** Lists what the workload made itself, too. */
+  readonly runtimeFiles?: boolean;
   /** Called once for each file, in order of first access. */
   readonly onFile: (file: RecordedFile) => void;
 }
@@ -29,6 +31,7 @@ const LAYER_UNKNOWN = -1;
 /** Makes the list of a trace: each path once, in order of first access, files of the image only. */
 export class Recording implements TraceObserver {
   readonly #layers: ImageLayers | undefined;
+  readonly #runtimeFiles: boolean;
   readonly #onFile: (file: RecordedFile) => void;
   readonly #seen = new Set<string>();
   readonly #trouble = new Set<string>();
@@ -45,8 +48,9 @@ export class Recording implements TraceObserver {
     lost: 0,
   };
 
-  constructor({ layers, onFile }: RecordingOptions) {
+  constructor({ layers, runtimeFiles = false, onFile }: RecordingOptions) {
     this.#layers = layers;
+    this.#runtimeFiles = runtimeFiles;
     this.#onFile = onFile;
   }
 
@@ -86,7 +90,9 @@ export class Recording implements TraceObserver {
       const layerBefore = layers.layerOf(path);
       if (layerBefore !== undefined) return this.#add({ ...file, path }, layerBefore);
     }
-    this.counts[file.deleted ? "deleted" : "runtime"]++;
+    if (file.deleted) this.counts.deleted++;
+    else if (this.#runtimeFiles) this.#add(file, LAYER_UNKNOWN);
+    else this.counts.runtime++;
   }
 
   lost(loss: Loss): void {

@@ -112,10 +112,23 @@ export class ResultFiles {
     if (opened === undefined) return false;
     await Promise.all([opened.list.finish(), opened.csv.finish()]);
     this.#noteErrorsOf(opened);
-    if (this.#published) await this.#replaceProvenance(opened);
+    if (this.#published) await this.#replaceProvenance(opened.temporary);
     await removeAll(opened.temporary); // what has found its place is there no more
     await syncDirectory(dirname(this.#path));
     return this.#published;
+  }
+
+  /** Writes the provenance alone, for a trace that never began, unless there is a list that it would belie. */
+  async note(): Promise<void> {
+    const temporary = this.#temporary();
+    try {
+      if (await ResultFiles.exists(this.#target)) return;
+      await mkdir(dirname(this.#path), { recursive: true, mode: DIRECTORY_MODE });
+      await this.#replaceProvenance(temporary);
+    } catch (error) {
+      this.#fail(error);
+    }
+    await removeAll(temporary);
   }
 
   /** With the first line: a trace without one touches nothing. */
@@ -129,10 +142,8 @@ export class ResultFiles {
 
   async #create(): Promise<Opened> {
     await this.#writeAfter;
-    const folder = dirname(this.#path);
-    await mkdir(folder, { recursive: true, mode: DIRECTORY_MODE });
-    const base = join(folder, `.optimizer-${this.#id}`);
-    const temporary = { list: `${base}.list`, csv: `${base}.csv`, json: `${base}.json` };
+    await mkdir(dirname(this.#path), { recursive: true, mode: DIRECTORY_MODE });
+    const temporary = this.#temporary();
     const list = await create(temporary.list);
     try {
       const csv = new Appender(await create(temporary.csv));
@@ -143,6 +154,11 @@ export class ResultFiles {
       await removeAll(temporary);
       throw error;
     }
+  }
+
+  #temporary(): Temporary {
+    const base = join(dirname(this.#path), `.optimizer-${this.#id}`);
+    return { list: `${base}.list`, csv: `${base}.csv`, json: `${base}.json` };
   }
 
   #flush(): Promise<void> {
@@ -199,7 +215,7 @@ export class ResultFiles {
     }
   }
 
-  async #replaceProvenance({ temporary }: Opened): Promise<void> {
+  async #replaceProvenance(temporary: Temporary): Promise<void> {
     try {
       await writeNew(temporary.json, this.#provenance());
       await rename(temporary.json, `${this.#path}.json`);
@@ -209,10 +225,17 @@ export class ResultFiles {
   }
 }
 
+/** Names under which the files begin. */
+interface Temporary {
+  readonly list: string;
+  readonly csv: string;
+  readonly json: string;
+}
+
 interface Opened {
   readonly list: Appender;
   readonly csv: Appender;
-  readonly temporary: { readonly list: string; readonly csv: string; readonly json: string };
+  readonly temporary: Temporary;
 }
 
 /** A new file that is surely ours: whatever lies at the name, be it a link, is taken away first. */
@@ -238,7 +261,7 @@ async function writeNew(path: string, text: string): Promise<void> {
   }
 }
 
-async function removeAll(paths: Opened["temporary"]): Promise<void> {
+async function removeAll(paths: Temporary): Promise<void> {
   await Promise.all(Object.values(paths).map((path) => unlink(path).catch(() => {})));
 }
 

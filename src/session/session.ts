@@ -26,7 +26,10 @@ export interface SessionOptions {
   readonly runtime: RuntimeInfo;
   readonly target: ResultTarget;
   readonly csvStyle: CsvStyle;
+  readonly tracer: Tracer;
   readonly xattr: LayerReader["xattr"];
+  /** Files that the workload made itself are listed too. */
+  readonly runtimeFiles: boolean;
   /** Told of what goes wrong while it lasts, and does not end it. */
   readonly onTrouble: (message: string) => void;
 }
@@ -42,8 +45,8 @@ export interface SessionSummary {
   readonly path: string | undefined;
 }
 
-/** How long the events that stand in the kernel's queue may take to arrive when a session ends. */
-const DRAIN_TIMEOUT_MS = 5000;
+/** How long the events that stand in the kernel's queue, and the mark's end, may take when a session ends. */
+const CLOSE_TIMEOUT_MS = 5000;
 
 /** One container's trace and its result, from the mark to the last byte on disk. */
 export class Session {
@@ -54,6 +57,7 @@ export class Session {
   readonly #recording: Recording;
   readonly #files: ResultFiles;
   #trace: Trace | undefined;
+  #queuePeak = 0;
   #end: Provenance["end"];
   #ending: Promise<SessionSummary> | undefined;
 
@@ -72,7 +76,11 @@ export class Session {
         onTrouble(error.message);
       },
     });
-    this.#recording = new Recording({ layers: layers.layers, onFile: (file) => this.#files.add(file) });
+    this.#recording = new Recording({
+      layers: layers.layers,
+      runtimeFiles: options.runtimeFiles,
+      onFile: (file) => this.#files.add(file),
+    });
   }
 
   /**
@@ -81,18 +89,25 @@ export class Session {
    */
   static async start(
     options: SessionOptions,
-    tracer: Tracer,
     limits: Pick<ArmOptions, "timeoutMs" | "hostRoot">,
   ): Promise<Session> {
     const root = rootOf(options.pid);
     const session = new Session(options, findLayers(root, options.xattr));
-    session.#trace = await tracer.arm({
+    session.#trace = await options.tracer.arm({
       pid: options.pid,
       root,
       observer: session.#recording,
       ...limits,
     });
     return session;
+  }
+
+  /** Leaves a note, in place of a result, why a container was not traced. A list that is there stays as it is. */
+  static async note(options: SessionOptions, why: string): Promise<void> {
+    const session = new Session(options, { layers: undefined, why: "nothing was traced" });
+    session.#recording.fail(why);
+    session.#end = { at: new Date(), reason: "failed" };
+    await session.#files.note();
   }
 
   /** The path of the list, there or not. */
@@ -112,10 +127,8 @@ export class Session {
   }
 
   async #finish(reason: EndReason): Promise<SessionSummary> {
-    if (this.#trace !== undefined) {
-      await this.#drain(this.#trace);
-      this.#trace.close(reason !== "container stopped");
-    }
+    if (this.#trace !== undefined) await this.#closeTrace(this.#trace, reason !== "container stopped");
+    this.#queuePeak = this.#options.tracer.queuePeak();
     this.#end = { at: new Date(), reason };
     const written = await this.#files.finish();
     const { listed, listedBytes } = this.#recording.counts;
@@ -128,13 +141,14 @@ export class Session {
     };
   }
 
-  async #drain(trace: Trace): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(() => {
+  async #closeTrace(trace: Trace, rootLives: boolean): Promise<void> {
+    const late = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => late.resolve("late"), CLOSE_TIMEOUT_MS);
+    if ((await Promise.race([trace.drained(), late.promise])) === "late") {
       this.#recording.fail("events did not arrive in time");
-      late.resolve();
-    }, DRAIN_TIMEOUT_MS);
-    await Promise.race([trace.drained(), late.promise]);
+    }
+    const loss = await Promise.race([trace.close(rootLives), late.promise]);
+    if (loss !== undefined && loss !== "late") this.#recording.lost(loss);
     clearTimeout(timer);
   }
 
@@ -155,10 +169,17 @@ export class Session {
       startedAt: this.#startedAt,
       end: this.#end,
       trouble: this.#recording.trouble,
-      filter: layers === undefined ? { kind: "none", why: this.#layers.why } : { kind: "image-files" },
+      filter: this.#filter(),
       counts: this.#recording.counts,
+      queuePeak: this.#queuePeak,
       layerCount: layers?.count,
       layers: layers === undefined ? undefined : this.#recording.layerOfLine,
     };
+  }
+
+  #filter(): Provenance["filter"] {
+    if (this.#layers.layers === undefined) return { kind: "none", why: this.#layers.why };
+    if (this.#options.runtimeFiles) return { kind: "none", why: "runtime_files is set" };
+    return { kind: "image-files" };
   }
 }

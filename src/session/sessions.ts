@@ -8,7 +8,7 @@ import { resultName } from "../record/result-name.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { firstPidOfCgroup } from "./cgroup.ts";
 import type { ContainerInfo } from "./container.ts";
-import { type RuntimeInfo, Session, type SessionSummary } from "./session.ts";
+import { type RuntimeInfo, Session, type SessionOptions, type SessionSummary } from "./session.ts";
 
 /** What the sessions share. */
 export interface SessionsOptions {
@@ -108,20 +108,24 @@ export class Sessions {
     const remainingMs = deadlineMs - performance.now();
     // The disk may have taken all the time: the container has begun without us, and half a trace is none.
     if (remainingMs <= 0) throw new Error("no mark was set within the time that a start may wait");
-    const session = await Session.start(
-      {
-        container,
-        pid,
-        runtime,
-        target,
-        csvStyle: config.readable ? "readable" : "exact",
-        xattr,
-        onTrouble: (message) => log.error(`${label(container)}: ${message}`),
-      },
+    const options: SessionOptions = {
+      container,
+      pid,
+      runtime,
+      target,
+      csvStyle: config.readable ? "readable" : "exact",
       tracer,
-      { timeoutMs: remainingMs, hostRoot: "refuse" },
-    );
-    this.#record(slot, session, config);
+      xattr,
+      runtimeFiles: config.runtimeFiles,
+      onTrouble: (message) => log.error(`${label(container)}: ${message}`),
+    };
+    try {
+      const limits = { timeoutMs: remainingMs, hostRoot: "refuse" } as const;
+      this.#record(slot, await Session.start(options, limits), config);
+    } catch (error) {
+      void Session.note(options, messageOf(error)); // nobody waits for it
+      throw error;
+    }
   }
 
   #record(starting: Slot & { kind: "starting" }, session: Session, { timeoutSeconds }: Config): void {

@@ -4,7 +4,7 @@ import libraryPath from "../../dist/shim.so" with { type: "file" };
 import { SyscallError } from "./errno.ts";
 
 /** Must equal OPT_ABI_VERSION of native/shim.h. */
-const ABI_VERSION = 2;
+const ABI_VERSION = 3;
 
 const MFD_CLOEXEC = 1;
 
@@ -20,6 +20,7 @@ const symbols = {
   opt_unmark: { args: ["ptr", "u64", "u64", "i32", "u32"], returns: "i32" },
   opt_barrier: { args: ["ptr", "u64"], returns: "i32" },
   opt_forget: { args: ["ptr", "u32"], returns: "i32" },
+  opt_queue_peak: { args: ["ptr", "u32"], returns: "i32" },
   opt_repeats: { args: ["ptr"], returns: "i32" },
   opt_stop: { args: ["ptr"], returns: "i32" },
 } as const satisfies Record<string, FFIFunction>;
@@ -37,6 +38,8 @@ export interface NativeTracer {
   unmark(token: number, mountId: number, pid: number, scope: MarkScope): void;
   barrier(token: number): void;
   forget(ignoring: boolean): void;
+  /** The most events seen waiting in the kernel's queue since the last reset. */
+  queuePeak(options?: { readonly reset: boolean }): number;
   /** Repeated events that never reached the stream. */
   repeats(): number;
   /** Ends the thread; blocks for some milliseconds. Every call afterwards throws. */
@@ -108,6 +111,7 @@ export function loadShim(): Shim {
           ),
         barrier: (token) => void native.opt_barrier(live(), token),
         forget: (ignoring) => void native.opt_forget(live(), ignoring ? 1 : 0),
+        queuePeak: ({ reset } = { reset: false }) => native.opt_queue_peak(live(), reset ? 1 : 0),
         repeats: () => native.opt_repeats(live()),
         stop() {
           native.opt_stop(live());

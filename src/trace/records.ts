@@ -39,7 +39,7 @@ export type TraceRecord =
       readonly errno: number;
       readonly step: MarkStep;
     }
-  | { readonly kind: "unmarked"; readonly token: number }
+  | { readonly kind: "unmarked"; readonly token: number; readonly errno: number }
   | { readonly kind: "barrier"; readonly token: number };
 
 /** The step of marking that failed, or `none`. */
@@ -136,7 +136,7 @@ function decodeRecord(bytes: Buffer, at: number): TraceRecord {
     case 6:
       return { kind: "barrier", token };
     case 7:
-      return { kind: "unmarked", token };
+      return { kind: "unmarked", token, errno: -bytes.readInt32LE(at + 52) };
     default:
       throw new Error(`Cannot decode a record of the shim: kind ${kind}`);
   }

@@ -13,7 +13,13 @@ export interface FileOpen {
 }
 
 /** Why events are missing from a trace. */
-export type Loss = "queue overflow" | `event lost: ${string}` | "tracer ended";
+export type Loss =
+  | "queue overflow"
+  | `event lost: ${string}`
+  | "tracer ended"
+  /** The root was unmounted, or replaced by another one, while processes went on. */
+  | "the mark had vanished"
+  | "the root file system had been replaced";
 
 /** Who is told of a trace's events. Called in the order of the kernel's queue. */
 export interface TraceObserver {
@@ -25,8 +31,11 @@ export interface TraceObserver {
 export interface Trace {
   /** Waits until every event up to this moment has been given to the observer. */
   drained(): Promise<void>;
-  /** Ends it: no more calls of the observer. `rootLives` when the traced processes may still run. */
-  close(rootLives: boolean): void;
+  /**
+   * Ends it: no more calls of the observer. `rootLives` when the traced processes may still run.
+   * Resolves when the mark is taken back, with what it had missed if it was not there any more.
+   */
+  close(rootLives: boolean): Promise<Loss | undefined>;
 }
 
 /** Why a process cannot be traced. */

@@ -29,7 +29,7 @@ export class Tracer {
   readonly #abandoned = new Map<number, ActiveTrace>();
   readonly #barriers = new Map<number, () => void>();
   /** Marks that are being taken back. */
-  readonly #unmarking = new Map<number, PromiseWithResolvers<void>>();
+  readonly #unmarking = new Map<number, PromiseWithResolvers<Loss | undefined>>();
   /** Super blocks on which ignore marks of an ended trace may still hide files from the next one. */
   readonly #stale = new Set<DeviceNumber>();
   #stream: ByteStream | undefined;
@@ -78,6 +78,7 @@ export class Tracer {
       mountId: undefined,
       armedAtNs: 0,
     };
+    if (this.#traces.size === 0) this.#native.queuePeak({ reset: true });
     this.#traces.set(trace.token, trace);
     const deadline = setTimeout(
       () =>
@@ -91,7 +92,7 @@ export class Tracer {
       trace.state = "marking";
       await trace.armed.promise;
     } catch (error) {
-      this.#close(trace, true);
+      void this.#close(trace, true);
       throw error;
     } finally {
       clearTimeout(deadline);
@@ -100,6 +101,11 @@ export class Tracer {
       drained: () => this.#drained(),
       close: (rootLives) => this.#close(trace, rootLives),
     };
+  }
+
+  /** The most events that waited in the kernel's queue while this trace and others were active. */
+  queuePeak(): number {
+    return this.#ended ? 0 : this.#native.queuePeak();
   }
 
   /** Repeated events that were dropped before they reached a trace. */
@@ -149,35 +155,38 @@ export class Tracer {
     return promise;
   }
 
-  #close(trace: ActiveTrace, rootLives: boolean): void {
-    if (trace.state === "closed") return;
+  async #close(trace: ActiveTrace, rootLives: boolean): Promise<Loss | undefined> {
+    if (trace.state === "closed") return undefined;
     if (trace.state === "marking") this.#abandoned.set(trace.token, trace);
     trace.state = "closed";
     this.#traces.delete(trace.token);
     this.#router.remove(trace);
-    if (this.#ended) return;
+    if (this.#ended) return undefined;
     // One that is still being marked is taken back when the mark is there.
-    if (rootLives && trace.mountId !== undefined && !this.#abandoned.has(trace.token)) {
-      this.#unmark(trace, trace.mountId);
-    }
+    const mountId = rootLives && !this.#abandoned.has(trace.token) ? trace.mountId : undefined;
+    const unmarked = mountId === undefined ? undefined : this.#unmark(trace, mountId);
     if (rootLives || !trace.wholeFileSystem) this.#stale.add(trace.device);
     if (this.#traces.size === 0 && !this.#ignoring) this.#forget(true);
+    return await unmarked;
   }
 
-  #unmark(trace: ActiveTrace, mountId: number): void {
-    if ([...this.#traces.values()].some((other) => shareMark(other, trace, mountId))) return;
+  #unmark(trace: ActiveTrace, mountId: number): Promise<Loss | undefined> | undefined {
+    if ([...this.#traces.values()].some((other) => shareMark(other, trace, mountId))) return undefined;
     const token = ++this.#lastToken;
     try {
       this.#native.unmark(token, mountId, trace.pid, trace.scope);
-      this.#unmarking.set(token, Promise.withResolvers());
     } catch (error) {
       // As many helpers as there can be are at work. The mark costs a little until its mount goes.
-      if (!(error instanceof SyscallError)) throw error;
+      if (error instanceof SyscallError) return undefined;
+      throw error;
     }
+    const answer = Promise.withResolvers<Loss | undefined>();
+    this.#unmarking.set(token, answer);
+    return answer.promise;
   }
 
-  #unmarked(token: number): void {
-    this.#unmarking.get(token)?.resolve();
+  #unmarked(token: number, loss?: Loss): void {
+    this.#unmarking.get(token)?.resolve(loss);
     this.#unmarking.delete(token);
   }
 
@@ -198,7 +207,7 @@ export class Tracer {
       case "marked":
         return this.#marked(record);
       case "unmarked":
-        return this.#unmarked(record.token);
+        return this.#unmarked(record.token, lossOfMark(errnoName(record.errno)));
       case "barrier":
         return this.#barrierReached(record.token);
     }
@@ -239,7 +248,7 @@ export class Tracer {
     const abandoned = this.#abandoned.get(record.token);
     if (abandoned !== undefined) {
       this.#abandoned.delete(record.token);
-      if (record.errno === 0) this.#unmark(abandoned, record.mountId);
+      if (record.errno === 0) void this.#unmark(abandoned, record.mountId);
     }
     const trace = this.#traces.get(record.token);
     if (trace === undefined) return;
@@ -276,6 +285,12 @@ export class Tracer {
     this.#barrierReached(Number.POSITIVE_INFINITY);
     for (const token of this.#unmarking.keys()) this.#unmarked(token);
   }
+}
+
+/** What it means when a mark could not be taken back. That the process is gone means nothing. */
+function lossOfMark(code: string): Loss | undefined {
+  if (code === "ENOENT") return "the mark had vanished";
+  return code === "EXDEV" ? "the root file system had been replaced" : undefined;
 }
 
 function tracerEnded(): TraceError {

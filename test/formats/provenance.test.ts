@@ -18,6 +18,7 @@ const provenance: Provenance = {
   end: { at, reason: "container stopped" },
   trouble: [],
   filter: { kind: "image-files" },
+  queuePeak: 0,
   counts: {
     listed: 2,
     listedBytes: 20,
@@ -70,6 +71,7 @@ describe("formatProvenance()", () => {
       started: "2026-01-02T03:04:05.678Z",
       ended: "2026-01-02T03:04:15.678Z",
       filter: { kind: "image-files" },
+      queuePeak: 0,
       counts: provenance.counts,
       layerCount: 4,
       layers: [3, 0],
