@@ -11,7 +11,7 @@ BUN := $(BIN)/bun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help optimizer install-optimizer uninstall-optimizer demo test test-unit test-native test-e2e check format generate bench clean
+.PHONY: help optimizer install-optimizer uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench clean
 
 help: ## print this menu
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -48,6 +48,9 @@ format: node_modules/.installed ## format and mend what can be mended
 generate: node_modules/.installed ## make src/gen anew from proto/
 	$(BUN) scripts/generate.ts
 
+fidelity: optimizer ## lists of a zoo of workloads against strace: recall, precision, order; prints a table (root)
+	$(BUN) scripts/fidelity.ts
+
 bench: optimizer ## measure cost and speed against no tracer; prints medians
 	$(BUN) scripts/bench.ts
 
@@ -61,13 +64,13 @@ node_modules/.installed: package.json package-lock.json
 dist/optimizer: node_modules/.installed dist/shim.so package.json scripts/build.ts $(shell find src -name '*.ts')
 	$(BUN) scripts/build.ts
 
-dist/shim.so: native/shim.c native/shim.h
+dist/shim.so: native/shim.c native/held.c native/shim.h
 	@mkdir -p dist
-	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c -lpthread
+	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c -lpthread
 
-dist/shim-test-%: native/shim.c native/shim.h native/shim_test.c
+dist/shim-test-%: native/shim.c native/held.c native/shim.h native/shim_test.c
 	@mkdir -p dist
 	$(CC) $(WARNINGS) -g -O1 -fsanitize=$(subst address,address$(comma)undefined,$*) -fno-sanitize-recover=all \
-		-o $@ native/shim.c native/shim_test.c -lpthread
+		-o $@ native/shim.c native/held.c native/shim_test.c -lpthread
 
 comma := ,

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* Changes whenever a record or a signature does; checked when the shim is loaded. */
-#define OPT_ABI_VERSION 3
+#define OPT_ABI_VERSION 4
 
 /* Kinds of records. */
 enum {
@@ -160,5 +160,16 @@ int32_t opt_repeats(struct opt_tracer *tracer);
  * when a helper hangs in a dead file system: its memory is left to it.
  */
 int32_t opt_stop(struct opt_tracer *tracer);
+
+/*
+ * Becomes the command `argv` (ended by NULL; found by PATH), in a mount namespace
+ * of its own. With `rootfs`, inside that folder's root file system, under an
+ * overlay that takes what is written and goes with the namespace; /proc, /sys and
+ * /dev are the host's. Before its first instruction it writes one byte to
+ * `word_fd`, which has to be a socket, and waits for one; it closes it then.
+ * Returns only when it fails: -errno, and `step_out` tells the step; "run the
+ * command" is the last one. The calling thread is changed for good: exit.
+ */
+int32_t opt_exec_held(const char *rootfs, char *const argv[], int32_t word_fd, const char **step_out);
 
 #endif

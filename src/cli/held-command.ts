@@ -1,35 +1,65 @@
+import { constants } from "node:os";
+import { loadShim } from "../sys/shim.ts";
 import { openStream } from "../sys/stream.ts";
+import { HELD_WORD } from "./held-word.ts";
 
 /** A command in a mount namespace of its own that waits for its first instruction. */
 export interface HeldCommand {
   readonly pid: number;
   /** Lets it run: the next thing the process does is to execute the command. */
   release(): void;
+  /** Sends it a signal. */
+  kill(signal: NodeJS.Signals): void;
   /** Its exit code; 128 + N when signal N ended it, as shells tell it. */
   readonly exited: Promise<number>;
 }
 
-/** Descriptor 3 is one end of a socket pair: a byte says "I am here", a line is the word to go on. */
-const HOLD = 'printf . >&3; read -r go <&3 || exit 125; exec 3<&-; exec "$@"';
+/** Where the process that is held finds its end of the socket pair. */
+const WORD_FD = 3;
 
-/** Starts a command and holds it. Its standard streams are ours. Rejects when it cannot be started. */
-export async function holdCommand(command: readonly string[]): Promise<HeldCommand> {
-  const child = Bun.spawn(["unshare", "--mount", "--", "/bin/sh", "-c", HOLD, "sh", ...command], {
+/** What shells return when a command cannot be run, cannot be found, or something before that failed. */
+const exitCodes: Record<string, number> = { ENOENT: 127, EACCES: 126, ENOEXEC: 126 };
+const SETUP_FAILED = 125;
+
+/**
+ * Starts a command and holds it. Its standard streams are ours. Rejects when it cannot be held; that
+ * its program does not exist shows only later, as exit code 127.
+ */
+export async function holdCommand(command: readonly string[], rootfs?: string): Promise<HeldCommand> {
+  const child = Bun.spawn([...selfCommand(), HELD_WORD, rootfs ?? "", ...command], {
     stdio: ["inherit", "inherit", "inherit", "pipe"],
   });
   const ready = Promise.withResolvers<boolean>();
   const stream = await openStream(
-    { fd: child.stdio[3] as number },
+    { fd: child.stdio[WORD_FD] as number },
     { data: () => ready.resolve(true), end: () => ready.resolve(false) },
   );
   if (!(await ready.promise)) {
-    throw new Error(
-      `Cannot start a command in a mount namespace of its own: unshare exited with ${await child.exited}`,
-    );
+    await child.exited;
+    throw new Error("The command could not be started"); // it has said why
   }
   return {
     pid: child.pid,
-    release: () => stream.write(Buffer.from("go\n")),
-    exited: child.exited.finally(() => stream.close()),
+    release: () => stream.write(Buffer.from(".")),
+    kill: (signal) => child.kill(signal),
+    exited: child.exited
+      .then((code) => (child.signalCode === null ? code : 128 + constants.signals[child.signalCode as NodeJS.Signals]))
+      .finally(() => stream.close()),
   };
+}
+
+/** The other side of holdCommand(): becomes the command. Returns an exit code when that fails. */
+export function becomeHeld([rootfs, ...command]: readonly string[]): number {
+  const { step, error } = loadShim().execHeld({ command, rootfs: rootfs || undefined, wordFd: WORD_FD });
+  if (step !== "run the command") {
+    process.stderr.write(`optimizer: ${error.message}\n`);
+    return SETUP_FAILED;
+  }
+  process.stderr.write(`optimizer: Cannot run ${command[0]}: ${error.code}\n`);
+  return exitCodes[error.code] ?? 126;
+}
+
+/** The words that start this very program: the executable, or bun and the script. */
+function selfCommand(): string[] {
+  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
 }

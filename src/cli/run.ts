@@ -1,6 +1,7 @@
 import { NriError } from "../nri/error.ts";
 import { version } from "../version.ts";
 import { type Command, ExitCode } from "./command.ts";
+import { HELD_WORD } from "./held-word.ts";
 import { findCommand, UsageError } from "./usage.ts";
 
 /** The commands, loaded when they are asked for. */
@@ -46,6 +47,7 @@ async function dispatch(
     await runAsPlugin({});
     return ExitCode.done;
   }
+  if (name === HELD_WORD) return (await import("./held-command.ts")).becomeHeld(rest);
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     process.stdout.write(help);
     return name === undefined ? ExitCode.usage : ExitCode.done;

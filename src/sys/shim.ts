@@ -1,10 +1,10 @@
-import { dlopen, type FFIFunction, type Pointer, ptr } from "bun:ffi";
+import { CString, dlopen, type FFIFunction, type Pointer, ptr } from "bun:ffi";
 import { closeSync, readFileSync, writeSync } from "node:fs";
 import libraryPath from "../../dist/shim.so" with { type: "file" };
 import { SyscallError } from "./errno.ts";
 
 /** Must equal OPT_ABI_VERSION of native/shim.h. */
-const ABI_VERSION = 3;
+const ABI_VERSION = 4;
 
 const MFD_CLOEXEC = 1;
 
@@ -15,6 +15,7 @@ const symbols = {
   opt_set_cloexec: { args: ["i32"], returns: "i32" },
   opt_get_xattr: { args: ["ptr", "ptr", "ptr", "u32"], returns: "i32" },
   opt_send_datagram: { args: ["ptr", "ptr", "u32"], returns: "i32" },
+  opt_exec_held: { args: ["ptr", "ptr", "i32", "ptr"], returns: "i32" },
   opt_start: { args: ["u32", "ptr", "ptr"], returns: "i32" },
   opt_mark: { args: ["ptr", "u64", "i32", "u32"], returns: "i32" },
   opt_unmark: { args: ["ptr", "u64", "u64", "i32", "u32"], returns: "i32" },
@@ -46,6 +47,14 @@ export interface NativeTracer {
   stop(): void;
 }
 
+/** A command to become. */
+export interface ExecHeldOptions {
+  readonly command: readonly string[];
+  /** The root file system to run in, under a throw-away overlay; the host's own without it. */
+  readonly rootfs?: string | undefined;
+  readonly wordFd: number;
+}
+
 /** The loaded shim. */
 export interface Shim {
   /** Raises the soft limit of open files to the hard one and returns it. */
@@ -56,6 +65,11 @@ export interface Shim {
   readXattr(path: string, name: string): string | undefined;
   /** Sends a datagram to a unix socket without ever waiting. Returns whether it was taken. */
   sendDatagram(path: string, bytes: Uint8Array): boolean;
+  /**
+   * Becomes a command that waits for a byte on `wordFd`; see native/shim.h. Returns only when that
+   * fails, with what went wrong.
+   */
+  execHeld(options: ExecHeldOptions): { readonly step: string; readonly error: SyscallError };
   /** Throws SyscallError, EPERM without CAP_SYS_ADMIN. `boundedQueue` is for tests of overflow. */
   start(options?: { readonly boundedQueue?: boolean }): NativeTracer;
 }
@@ -87,6 +101,15 @@ export function loadShim(): Shim {
       return length < 0 ? undefined : value.toString("latin1", 0, length);
     },
     sendDatagram: (path, bytes) => native.opt_send_datagram(cString(path), bytes, bytes.byteLength) === 0,
+    execHeld({ command, rootfs, wordFd }) {
+      const words = command.map((word) => Buffer.from(`${word}\0`));
+      const argv = new BigUint64Array([...words.map((word) => BigInt(ptr(word))), 0n]);
+      const root = rootfs === undefined ? null : Buffer.from(`${rootfs}\0`);
+      const stepOut = new BigUint64Array(1);
+      const returned = native.opt_exec_held(root, argv, wordFd, stepOut);
+      const step = new CString(Number(stepOut[0]) as Pointer).toString();
+      return { step, error: SyscallError.fromReturn(step, returned) };
+    },
     start({ boundedQueue = false } = {}) {
       const tracerOut = new BigUint64Array(1);
       const streamOut = new Int32Array(1);
