@@ -28,19 +28,21 @@ export function makeCommand<const T extends ArgsDef>({
   args,
   run,
 }: CommandOptions<T>): Command {
+  let behind: readonly string[] | undefined;
   const definition = defineCommand({
     meta: { name: `optimizer ${name}`, description },
     args,
-    run: ({ args: flags, rawArgs }) => {
-      const separator = rawArgs.indexOf("--");
-      return run(flags, separator < 0 ? undefined : rawArgs.slice(separator + 1));
-    },
+    run: ({ args: flags }) => run(flags, behind),
   });
   return {
     help: async () => withColours(await renderUsage(definition)),
     async run(rawArgs) {
-      checkFlags(rawArgs, args);
-      const { result } = await runCommand(definition, { rawArgs: [...rawArgs] });
+      // To citty the words behind "--" would be positional ones of ours.
+      const separator = rawArgs.indexOf("--");
+      const own = separator < 0 ? rawArgs : rawArgs.slice(0, separator);
+      behind = separator < 0 ? undefined : rawArgs.slice(separator + 1);
+      checkFlags(own, args);
+      const { result } = await runCommand(definition, { rawArgs: [...own] });
       return result as number;
     },
   };

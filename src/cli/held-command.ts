@@ -3,9 +3,22 @@ import { loadShim } from "../sys/shim.ts";
 import { openStream } from "../sys/stream.ts";
 import { HELD_WORD } from "./held-word.ts";
 
+/** What to hold. */
+export interface HoldOptions {
+  readonly command: readonly string[];
+  /** A root file system to run in, under a throw-away overlay. */
+  readonly rootfs?: string | undefined;
+  /** Gives its output to us instead of to our own standard streams. */
+  readonly piped?: boolean;
+}
+
 /** A command in a mount namespace of its own that waits for its first instruction. */
 export interface HeldCommand {
   readonly pid: number;
+  /** Its output, when it is piped. */
+  readonly output:
+    | { readonly stdout: ReadableStream<Uint8Array>; readonly stderr: ReadableStream<Uint8Array> }
+    | undefined;
   /** Lets it run: the next thing the process does is to execute the command. */
   release(): void;
   /** Sends it a signal. */
@@ -22,12 +35,13 @@ const exitCodes: Record<string, number> = { ENOENT: 127, EACCES: 126, ENOEXEC: 1
 const SETUP_FAILED = 125;
 
 /**
- * Starts a command and holds it. Its standard streams are ours. Rejects when it cannot be held; that
+ * Starts a command and holds it. Rejects when it cannot be held; that
  * its program does not exist shows only later, as exit code 127.
  */
-export async function holdCommand(command: readonly string[], rootfs?: string): Promise<HeldCommand> {
+export async function holdCommand({ command, rootfs, piped = false }: HoldOptions): Promise<HeldCommand> {
+  const output = piped ? "pipe" : "inherit";
   const child = Bun.spawn([...selfCommand(), HELD_WORD, rootfs ?? "", ...command], {
-    stdio: ["inherit", "inherit", "inherit", "pipe"],
+    stdio: ["inherit", output, output, "pipe"],
   });
   const ready = Promise.withResolvers<boolean>();
   const stream = await openStream(
@@ -40,10 +54,16 @@ export async function holdCommand(command: readonly string[], rootfs?: string): 
   }
   return {
     pid: child.pid,
+    output:
+      child.stdout instanceof ReadableStream && child.stderr instanceof ReadableStream
+        ? { stdout: child.stdout, stderr: child.stderr }
+        : undefined,
     release: () => stream.write(Buffer.from(".")),
     kill: (signal) => child.kill(signal),
     exited: child.exited
-      .then((code) => (child.signalCode === null ? code : 128 + constants.signals[child.signalCode as NodeJS.Signals]))
+      .then((code) =>
+        child.signalCode === null ? code : 128 + constants.signals[child.signalCode as NodeJS.Signals],
+      )
       .finally(() => stream.close()),
   };
 }

@@ -1,63 +1,85 @@
-import { formatBytes, formatDuration } from "../formats/csv.ts";
-import { findLayers } from "../image/host-layers.ts";
-import { Recording } from "../record/recording.ts";
-import { loadShim } from "../sys/shim.ts";
-import { rootOf } from "../trace/process-mounts.ts";
-import { Tracer } from "../trace/tracer.ts";
+import type { ParsedArgs } from "citty";
 import { ExitCode, makeCommand } from "./command.ts";
-import { holdCommand } from "./held-command.ts";
+import { parseDuration } from "./duration.ts";
+import { OutputFile, printAll } from "./output-file.ts";
+import { formatReport, formatSummary, type ReportFormat } from "./trace-report.ts";
+import { runTrace, type TraceRun } from "./trace-run.ts";
+import type { TargetOptions } from "./trace-target.ts";
 import { UsageError } from "./usage.ts";
 
-const MARK_TIMEOUT_MS = 5000;
+const args = {
+  container: { type: "positional", required: false, description: "Container: id, start of an id, or name" },
+  pid: { type: "string", description: "Trace the container, or the process, of this pid" },
+  rootfs: { type: "string", description: "Run the command in this root file system, which stays as it is" },
+  timeout: { type: "string", description: "Stop after so long: 30s, 500ms, 2m" },
+  settle: { type: "string", description: "Stop when no new file was opened for so long" },
+  "until-line": { type: "string", description: "Stop when the command prints a line with this text" },
+  output: { type: "string", description: "Write the list to this file, one path a line" },
+  list: { type: "boolean", description: "One path a line, as image builders take it" },
+  csv: { type: "boolean", description: "path,size,elapsed: bytes and microseconds" },
+  json: { type: "boolean", description: "Everything there is to know, for programs" },
+  "runtime-files": { type: "boolean", description: "List files that the workload made itself, too" },
+  quiet: { type: "boolean", description: "No live line and no summary" },
+} as const;
 
-const header = `${"elapsed".padStart(10)}  ${"size".padStart(10)}  path\n`;
+type Flags = ParsedArgs<typeof args>;
 
-/** `optimizer trace -- COMMAND`: what a command opens, as a table, once it has ended. */
+/** `optimizer trace`: what a container, a process or a command opens, in order of first access. */
 export const traceCommand = makeCommand({
   name: "trace",
-  description: "Run a command and print the files that it opens, in order of first access",
-  args: {},
-  async run(_flags, command) {
-    if (command === undefined || command.length === 0) {
-      throw new UsageError("Nothing to trace; usage: optimizer trace -- COMMAND [ARG…]");
-    }
-    return await traceAndPrint(command);
+  description: "Record which files a container, a process or a command opens, in order of first access",
+  args,
+  async run(flags, command) {
+    const target = await findTarget(flags, command);
+    const format = reportFormat(flags);
+    using output = flags.output === undefined ? undefined : new OutputFile(flags.output);
+    const run = await runTrace({
+      target,
+      timeoutMs: flags.timeout === undefined ? undefined : parseDuration("--timeout", flags.timeout),
+      settleMs: flags.settle === undefined ? undefined : parseDuration("--settle", flags.settle),
+      untilLine: flags["until-line"],
+      runtimeFiles: flags["runtime-files"] ?? false,
+      quiet: flags.quiet ?? false,
+    });
+    const text = formatReport(run.report, format ?? (output === undefined ? "table" : "list"));
+    if (output === undefined) printAll(text);
+    else output.write(text);
+    if (!flags.quiet) process.stderr.write(formatSummary(run.report));
+    return exitCode(run);
   },
 });
 
-/** Returns the command's exit code, or 3 when it was 0 and the list has holes. */
-async function traceAndPrint(command: readonly string[]): Promise<number> {
-  const shim = loadShim();
-  shim.raiseOpenFileLimit();
-  // For tests of what is said when events are lost.
-  const boundedQueue = process.env["OPTIMIZER_TEST_BOUNDED_QUEUE"] !== undefined;
-  const tracer = await Tracer.start(shim, { boundedQueue });
-  const held = await holdCommand(command);
-  const root = rootOf(held.pid);
-  const rows: string[] = [];
-  const recording = new Recording({
-    layers: findLayers(root, shim.readXattr).layers,
-    onFile: ({ path, sizeBytes, elapsedUs }) =>
-      rows.push(
-        `${formatDuration(elapsedUs).padStart(10)}  ${formatBytes(sizeBytes).padStart(10)}  ${path}\n`,
-      ),
-  });
-  const trace = await tracer.arm({
-    pid: held.pid,
-    root,
-    observer: recording,
-    timeoutMs: MARK_TIMEOUT_MS,
-    hostRoot: "allow",
-  });
-  held.release();
-  const exitCode = await held.exited;
-  await trace.drained();
-  await trace.close(false);
-  tracer.stop();
-  process.stdout.write(`${header}${rows.join("")}`);
-  const { listed, listedBytes } = recording.counts;
-  process.stderr.write(`${listed} files, ${formatBytes(listedBytes)}\n`);
-  if (recording.trouble.length === 0) return exitCode;
-  process.stderr.write(`The list is not complete: ${recording.trouble.join("; ")}\n`);
-  return exitCode || ExitCode.incomplete;
+async function findTarget(flags: Flags, command: readonly string[] | undefined): Promise<TargetOptions> {
+  const { container, pid, rootfs } = flags;
+  const given = [command, pid, container].filter((each) => each !== undefined).length;
+  if (given !== 1 || command?.length === 0) {
+    const cure = "name one of: CONTAINER, --pid PID, -- COMMAND [ARG…]";
+    throw new UsageError(`${given > 1 ? "More than one thing" : "Nothing"} to trace; ${cure}`);
+  }
+  if (command === undefined && (rootfs !== undefined || flags["until-line"] !== undefined)) {
+    throw new UsageError("--rootfs and --until-line go with a command; put it behind --");
+  }
+  if (command !== undefined) {
+    return { kind: "command", command, rootfs, piped: flags["until-line"] !== undefined };
+  }
+  if (pid !== undefined) return { kind: "process", pid: parsePid(pid), name: `process ${pid}` };
+  throw new UsageError(`Finding container "${container}" is not possible yet; use --pid`);
+}
+
+function parsePid(text: string): number {
+  if (!/^[1-9]\d{0,9}$/.test(text))
+    throw new UsageError(`--pid must be the number of a process, not "${text}"`);
+  return Number(text);
+}
+
+function reportFormat(flags: Flags): ReportFormat | undefined {
+  const formats = (["list", "csv", "json"] as const).filter((format) => flags[format]);
+  if (formats.length > 1)
+    throw new UsageError(`Only one of ${formats.map((each) => `--${each}`).join(" and ")}`);
+  return formats[0];
+}
+
+/** The command's own code; 3 when that is 0 and the list has holes. */
+function exitCode({ report, exitCode: own }: TraceRun): number {
+  return own === 0 && report.trouble.length > 0 ? ExitCode.incomplete : own;
 }

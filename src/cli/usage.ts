@@ -8,7 +8,7 @@ export class UsageError extends Error {
 
 /**
  * Refuses flags that a command does not have: citty itself passes over them in silence.
- * Words behind `--` are the traced command's own.
+ * `rawArgs` end before `--`: what is behind is the traced command's own.
  */
 export function checkFlags(rawArgs: readonly string[], args: ArgsDef): void {
   const known = Object.entries(args).filter(([, definition]) => definition.type !== "positional");
@@ -17,7 +17,6 @@ export function checkFlags(rawArgs: readonly string[], args: ArgsDef): void {
   const takesValue = new Set(known.filter(([, each]) => each.type === "string").map(([name]) => name));
   for (let index = 0; index < rawArgs.length; index++) {
     const word = rawArgs[index] ?? "";
-    if (word === "--") return;
     if (!word.startsWith("-") || word === "-") {
       if (positionals-- > 0) continue;
       throw new UsageError(`Unexpected word "${word}"; see --help`);
@@ -32,7 +31,7 @@ export function checkFlags(rawArgs: readonly string[], args: ArgsDef): void {
     if (value !== undefined) continue;
     index++;
     const next = rawArgs[index];
-    if (next === undefined || next === "--") throw new UsageError(`--${name} needs a value`);
+    if (next === undefined) throw new UsageError(`--${name} needs a value`);
   }
 }
 

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { errorCode } from "../sys/errno.ts";
 import { type Mount, parseMountinfo } from "../trace/mountinfo.ts";
 import { ImageLayers, type LayerReader, type PathKind } from "./layers.ts";
-import { parseOverlayOptions, resolveOverlay } from "./overlay.ts";
+import { parseOverlayOptions, resolveLayers } from "./overlay.ts";
 
 /** The layers of a root file system, or why they cannot be told. */
 export type FoundLayers =
@@ -14,15 +14,15 @@ export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayer
   if (root.fsType !== "overlay") {
     return { layers: undefined, why: `the root file system is ${root.fsType}, not overlay` };
   }
-  const directories = resolveOverlay(
+  const lower = resolveLayers(
     parseOverlayOptions(root.superOptions),
     mountPointsOf(root),
     (path) => kindOf(path) === "directory",
   );
-  if (directories === undefined || !directories.lower.every((path) => kindOf(path) === "directory")) {
+  if (lower === undefined || !lower.every((path) => kindOf(path) === "directory")) {
     return { layers: undefined, why: "the overlay's layers are not visible in this mount namespace" };
   }
-  return { layers: new ImageLayers(directories, { kind: kindOf, list, xattr }) };
+  return { layers: new ImageLayers(lower, { kind: kindOf, list, xattr }) };
 }
 
 /** Where the host sees the same super block. */

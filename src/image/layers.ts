@@ -10,12 +10,6 @@ export interface LayerReader {
   xattr(path: string, name: string): string | undefined;
 }
 
-/** Where an image's layers lie on this host. */
-export interface LayerDirectories {
-  /** The topmost layer first, as overlay has them. */
-  readonly lower: readonly string[];
-}
-
 /** A container can open files in any number of directories that it made: then learning begins anew. */
 const DIRECTORIES_MAX = 100_000;
 
@@ -33,7 +27,8 @@ export class ImageLayers {
   /** For each directory its parts, one for each layer that it is visible in, topmost first. */
   readonly #directories = new Map<string, readonly LayerDirectory[]>();
 
-  constructor({ lower }: LayerDirectories, reader: LayerReader) {
+  /** @param lower the layers' folders on this host, the topmost first, as overlay has them */
+  constructor(lower: readonly string[], reader: LayerReader) {
     this.#reader = reader;
     this.#roots = lower.map(
       (path, position) => new LayerDirectory(path, lower.length - 1 - position, reader),

@@ -33,28 +33,26 @@ function splitLowerdir(value: string): string[] {
 }
 
 /**
- * Makes the paths absolute. Where a mount has many layers, container runtimes shorten the options:
- * they change into a folder above the layers and mount with paths relative to it. That folder is
- * among the ancestors of the upper directory, or of the places where the mount is visible.
- * Returns undefined when no folder has all layers.
+ * The layers' absolute paths, the topmost first. Where a mount has many layers, container runtimes
+ * shorten the options: they change into a folder above the layers and mount with paths relative to it.
+ * That folder is among the ancestors of the upper directory, or of the places where the mount is
+ * visible. Returns undefined when no folder has all layers.
  *
  * @param visibleAt mount points of the same super block in the host's view
  * @param isDirectory tells whether there is a directory at an absolute path
  */
-export function resolveOverlay(
+export function resolveLayers(
   { lower, upper }: OverlayDirectories,
   visibleAt: readonly string[],
   isDirectory: (path: string) => boolean,
-): OverlayDirectories | undefined {
-  const all = upper === undefined ? lower : [...lower, upper];
-  const relative = all.filter((path) => !path.startsWith("/"));
-  if (lower.length === 0) return undefined;
-  const known = all.filter((path) => path.startsWith("/")).concat(visibleAt);
+): string[] | undefined {
+  const isAbsolute = (path: string): boolean => path.startsWith("/");
+  const relative = lower.filter((path) => !isAbsolute(path));
+  const known = [...lower, upper ?? ""].filter(isAbsolute).concat(visibleAt);
   const bases = relative.length === 0 ? [""] : known.flatMap(ancestors);
   const base = bases.find((folder) => relative.every((path) => isDirectory(`${folder}/${path}`)));
-  if (base === undefined) return undefined;
-  const absolute = (path: string): string => (path.startsWith("/") ? path : `${base}/${path}`);
-  return { lower: lower.map(absolute), upper: upper === undefined ? undefined : absolute(upper) };
+  if (base === undefined || lower.length === 0) return undefined;
+  return lower.map((path) => (isAbsolute(path) ? path : `${base}/${path}`));
 }
 
 /** The folders above a path, the nearest first, "" for the root. */

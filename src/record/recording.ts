@@ -12,6 +12,8 @@ export interface RecordedFile {
   readonly sizeBytes: number;
   /** Since the trace was armed. */
   readonly elapsedUs: number;
+  /** It was open or mapped already when the trace began. */
+  readonly before?: boolean;
 }
 
 /** What is recorded, and where it goes. */
@@ -20,8 +22,8 @@ export interface RecordingOptions {
   readonly layers: ImageLayers | undefined;
   /** Lists what the workload made itself, too. */
   readonly runtimeFiles?: boolean;
-  /** Called once for each file, in order of first access. */
-  readonly onFile: (file: RecordedFile) => void;
+  /** Called once for each file, in order of first access; `layer` is -1 where that is unknown. */
+  readonly onFile: (file: RecordedFile, layer: number) => void;
 }
 
 /** A loss is counted each time, and named once; more kinds than this cannot be. */
@@ -32,7 +34,7 @@ const LAYER_UNKNOWN = -1;
 export class Recording implements TraceObserver {
   readonly #layers: ImageLayers | undefined;
   readonly #runtimeFiles: boolean;
-  readonly #onFile: (file: RecordedFile) => void;
+  readonly #onFile: (file: RecordedFile, layer: number) => void;
   readonly #seen = new Set<string>();
   readonly #trouble = new Set<string>();
   readonly #layerOfLine: number[] = [];
@@ -116,6 +118,6 @@ export class Recording implements TraceObserver {
     } else {
       this.counts.unlistable++;
     }
-    this.#onFile(file);
+    this.#onFile(file, layer);
   }
 }

@@ -10,6 +10,8 @@ export interface FileOpen {
   readonly deleted: boolean;
   readonly exec: boolean;
   readonly pid: number;
+  /** It was open or mapped already when the trace began. */
+  readonly before?: boolean;
 }
 
 /** Why events are missing from a trace. */

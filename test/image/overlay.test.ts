@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { findLayers } from "../../src/image/host-layers.ts";
-import { parseOverlayOptions, resolveOverlay } from "../../src/image/overlay.ts";
+import { parseOverlayOptions, resolveLayers } from "../../src/image/overlay.ts";
 import { rootOf } from "../../src/trace/process-mounts.ts";
 import { heldContainer, writeLayer } from "../helpers/held-container.ts";
 import { rootTest } from "../helpers/root.ts";
@@ -32,37 +32,36 @@ describe("parseOverlayOptions()", () => {
   }
 });
 
-describe("resolveOverlay()", () => {
+describe("resolveLayers()", () => {
   const folders = new Set(["/snapshots/1/fs", "/snapshots/2/fs", "/snapshots/3/fs"]);
   const isDirectory = (path: string): boolean => folders.has(path);
 
   test("leaves absolute paths as they are", () => {
     const directories = { lower: ["/gone", "/snapshots/1/fs"], upper: "/u" };
-    expect(resolveOverlay(directories, [], isDirectory)).toEqual(directories);
+    expect(resolveLayers(directories, [], isDirectory)).toEqual(directories.lower);
   });
 
   test("finds relative layers above the upper directory", () => {
-    expect(resolveOverlay({ lower: ["2/fs", "1/fs"], upper: "/snapshots/3/fs" }, [], isDirectory)).toEqual({
-      lower: ["/snapshots/2/fs", "/snapshots/1/fs"],
-      upper: "/snapshots/3/fs",
-    });
+    expect(resolveLayers({ lower: ["2/fs", "1/fs"], upper: "/snapshots/3/fs" }, [], isDirectory)).toEqual([
+      "/snapshots/2/fs",
+      "/snapshots/1/fs",
+    ]);
   });
 
   test("finds relative layers above the place of the mount", () => {
-    expect(resolveOverlay({ lower: ["2/fs"], upper: "3/fs" }, ["/snapshots/x/rootfs"], isDirectory)).toEqual({
-      lower: ["/snapshots/2/fs"],
-      upper: "/snapshots/3/fs",
-    });
+    expect(resolveLayers({ lower: ["2/fs"], upper: "3/fs" }, ["/snapshots/x/rootfs"], isDirectory)).toEqual([
+      "/snapshots/2/fs",
+    ]);
   });
 
   test("gives up when one of the layers is nowhere", () => {
     expect(
-      resolveOverlay({ lower: ["2/fs", "9/fs"], upper: "/snapshots/3/fs" }, [], isDirectory),
+      resolveLayers({ lower: ["2/fs", "9/fs"], upper: "/snapshots/3/fs" }, [], isDirectory),
     ).toBeUndefined();
   });
 
   test("gives up without layers", () => {
-    expect(resolveOverlay({ lower: [], upper: "/u" }, [], isDirectory)).toBeUndefined();
+    expect(resolveLayers({ lower: [], upper: "/u" }, [], isDirectory)).toBeUndefined();
   });
 });
 

@@ -13,17 +13,14 @@ const image: Record<string, "file" | "directory"> = {
   "/2/one\ntwo": "file",
   "/2/folder": "directory",
 };
-const layers = new ImageLayers(
-  { lower: ["/2", "/1"] },
-  {
-    kind: (path) => image[path] ?? "none",
-    list: (folder) => {
-      const names = Object.keys(image).filter((path) => path.startsWith(`${folder}/`));
-      return { files: new Set(), others: new Set(names.map((path) => path.slice(folder.length + 1))) };
-    },
-    xattr: () => undefined,
+const layers = new ImageLayers(["/2", "/1"], {
+  kind: (path) => image[path] ?? "none",
+  list: (folder) => {
+    const names = Object.keys(image).filter((path) => path.startsWith(`${folder}/`));
+    return { files: new Set(), others: new Set(names.map((path) => path.slice(folder.length + 1))) };
   },
-);
+  xattr: () => undefined,
+});
 
 function open(path: string, more: Partial<FileOpen> = {}): FileOpen {
   const plain = { path, sizeBytes: 10, elapsedUs: 5, mode: constants.S_IFREG | 0o644, pid: 1 };

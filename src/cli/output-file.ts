@@ -1,0 +1,58 @@
+import { openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { errorCode } from "../sys/errno.ts";
+import { UsageError } from "./usage.ts";
+
+/** A file to be written when the work is done, whose place is made sure of before it begins. */
+export class OutputFile implements Disposable {
+  readonly #path: string;
+  readonly #temporary: string;
+  readonly #fd: number;
+  #done = false;
+
+  /** Throws UsageError when no file can be made there. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#temporary = join(dirname(path), `.${basename(path)}.${process.pid}`);
+    try {
+      this.#fd = openSync(this.#temporary, "wx", 0o644);
+    } catch (error) {
+      const code = errorCode(error);
+      const cure = code === "ENOENT" ? `: make the folder first (mkdir -p ${dirname(path)})` : "";
+      throw new UsageError(`Cannot write to ${path}: ${code}${cure}`);
+    }
+  }
+
+  /** Writes latin1 text and puts the file in its place, where it replaces another. */
+  write(text: string): void {
+    writeAll(this.#fd, text);
+    renameSync(this.#temporary, this.#path);
+    this.#done = true;
+  }
+
+  /** Leaves nothing behind when nothing was written. */
+  [Symbol.dispose](): void {
+    if (!this.#done) unlinkSync(this.#temporary);
+  }
+}
+
+/**
+ * Writes latin1 text to standard output, all of it before it returns: the process may exit then.
+ * (`Bun.write(Bun.stdout)` writes to a file from its beginning, over what a command has printed.)
+ */
+export function printAll(text: string): void {
+  writeAll(1, text);
+}
+
+function writeAll(fd: number, text: string): void {
+  const bytes = Buffer.from(text, "latin1");
+  for (let offset = 0; offset < bytes.byteLength; ) {
+    try {
+      offset += writeSync(fd, bytes, offset);
+    } catch (error) {
+      if (errorCode(error) === "EPIPE") return; // a reader like `head` has had enough
+      if (errorCode(error) !== "EAGAIN") throw error;
+      Bun.sleepSync(1); // a pipe that is full, and was made non-blocking by somebody
+    }
+  }
+}

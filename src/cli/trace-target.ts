@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { type HeldCommand, holdCommand } from "./held-command.ts";
+import { watchForLine } from "./stop.ts";
+
+/** What is to be traced. */
+export type TargetOptions =
+  | {
+      readonly kind: "command";
+      readonly command: readonly string[];
+      readonly rootfs: string | undefined;
+      /** Its output passes through us, so that a line can be waited for. */
+      readonly piped: boolean;
+    }
+  | { readonly kind: "process"; readonly pid: number; readonly name: string };
+
+/** A process that is there, and when it ends. */
+export interface Target {
+  readonly pid: number;
+  /** How the report names it. */
+  readonly name: string;
+  /** Resolves with the exit code of a command, with 0 for a process that is not ours. */
+  readonly ended: Promise<number>;
+  readonly held: HeldCommand | undefined;
+}
+
+const POLL_MS = 50;
+/** How long a command may take to end when the trace is over before it does. */
+const KILL_AFTER_MS = 5000;
+
+/** Starts the command and holds it, or takes the process as it is. */
+export async function openTarget(options: TargetOptions): Promise<Target> {
+  if (options.kind === "process") {
+    return { pid: options.pid, name: options.name, ended: processEnd(options.pid), held: undefined };
+  }
+  const held = await holdCommand(options);
+  return { pid: held.pid, name: options.command.join(" "), ended: held.exited, held };
+}
+
+/** Calls `found` when the command prints a line with `text`; its output passes on to ours. */
+export function watchOutput({ held }: Target, text: string, found: () => void): Promise<void>[] {
+  if (held?.output === undefined) return [];
+  const { stdout, stderr } = held.output;
+  return [
+    watchForLine(stdout, process.stdout, text, found),
+    watchForLine(stderr, process.stderr, text, found),
+  ];
+}
+
+/** Ends a command that was started to be traced and goes on. */
+export async function endCommand(held: HeldCommand): Promise<void> {
+  held.kill("SIGTERM");
+  const timer = setTimeout(() => held.kill("SIGKILL"), KILL_AFTER_MS);
+  await held.exited;
+  clearTimeout(timer);
+}
+
+/** Resolves when a process that is not our child is gone, or its pid has a new owner. */
+async function processEnd(pid: number): Promise<number> {
+  const start = startTime(pid);
+  while (start !== undefined && startTime(pid) === start) await Bun.sleep(POLL_MS);
+  return 0;
+}
+
+/** Field 22 of proc_pid_stat(5); undefined for a process that is gone, or dead and not yet reaped. */
+function startTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
