@@ -13,6 +13,11 @@ program=$destdir$prefix/bin/optimizer
 plugin=$destdir$plugin_dir/$name
 conf=$destdir$conf_dir/$name.conf
 template=$here/$name.conf
+share=$destdir$prefix/share
+man=$share/man/man1/optimizer.1
+bash_completion=$share/bash-completion/completions/optimizer
+zsh_completion=$share/zsh/site-functions/_optimizer
+fish_completion=$share/fish/vendor_completions.d/optimizer.fish
 containerd_conf=$destdir/etc/containerd/config.toml
 
 # A runtime that starts meanwhile must not see half a program, nor a file with an execute bit and
@@ -39,6 +44,22 @@ put_conf() {
 	cp "$template" "$conf"
 	chmod 644 "$conf"
 	echo "installed $conf"
+}
+
+put_manual() {
+	mkdir -p "$(dirname "$man")"
+	cp "$here/optimizer.1" "$man"
+	chmod 644 "$man"
+	echo "installed $man"
+}
+
+put_completions() {
+	for shell in bash zsh fish; do
+		eval "file=\$${shell}_completion"
+		mkdir -p "$(dirname "$file")"
+		"$program" completions $shell > "$file"
+		echo "installed $file"
+	done
 }
 
 # Tells what is missing in containerd's own configuration. NRI is on by default since containerd 2.0.
@@ -73,12 +94,15 @@ install)
 	put_program "$here/../../dist/optimizer" "$program" copy
 	put_program "$program" "$plugin" link
 	put_conf
+	put_manual
+	put_completions
 	tell_about_nri
 	;;
 uninstall)
-	rm -f "$program" "$plugin"
-	echo "removed   $program"
-	echo "removed   $plugin"
+	for file in "$program" "$plugin" "$man" "$bash_completion" "$zsh_completion" "$fish_completion"; do
+		rm -f "$file"
+		echo "removed   $file"
+	done
 	if [ -e "$conf" ] && cmp -s "$template" "$conf"; then
 		rm -f "$conf"
 		echo "removed   $conf"

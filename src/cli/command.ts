@@ -1,4 +1,5 @@
-import { type ArgsDef, defineCommand, type ParsedArgs, renderUsage, runCommand } from "citty";
+import { type ArgsDef, defineCommand, type ParsedArgs, runCommand } from "citty";
+import { formatHelp, type HelpOptions } from "./help.ts";
 import { checkFlags } from "./usage.ts";
 
 /** What the process returns; a contract with scripts. */
@@ -6,36 +7,37 @@ export const ExitCode = { done: 0, failed: 1, usage: 2, incomplete: 3 } as const
 
 /** One word of `optimizer WORD …`. */
 export interface Command {
+  readonly description: string;
+  /** Its flags, without the dashes. */
+  readonly flags: readonly string[];
   /** The text for `--help`. */
-  help(): Promise<string>;
+  help(): string;
   /** Runs it with the words behind its name. Resolves with the exit code; rejects with what went wrong. */
   run(rawArgs: readonly string[]): Promise<number>;
 }
 
 /** How a command is described. */
-export interface CommandOptions<T extends ArgsDef> {
-  readonly name: string;
-  readonly description: string;
+export interface CommandOptions<T extends ArgsDef> extends Omit<HelpOptions, "args" | "usage" | "examples"> {
   readonly args: T;
+  readonly usage?: HelpOptions["usage"];
+  readonly examples?: HelpOptions["examples"];
   /** `behind` are the words behind `--`. Returns the exit code. */
   readonly run: (flags: ParsedArgs<T>, behind: readonly string[] | undefined) => Promise<number>;
 }
 
 /** Makes a command that refuses the flags it does not have. */
-export function makeCommand<const T extends ArgsDef>({
-  name,
-  description,
-  args,
-  run,
-}: CommandOptions<T>): Command {
+export function makeCommand<const T extends ArgsDef>(options: CommandOptions<T>): Command {
+  const { name, description, args, usage = ["[FLAGS]"], examples = [], run } = options;
   let behind: readonly string[] | undefined;
   const definition = defineCommand({
-    meta: { name: `optimizer ${name}`, description },
+    meta: { name, description },
     args,
     run: ({ args: flags }) => run(flags, behind),
   });
   return {
-    help: async () => withColours(await renderUsage(definition)),
+    description,
+    flags: Object.entries(args).flatMap(([flag, { type }]) => (type === "positional" ? [] : [flag])),
+    help: () => formatHelp({ name, description, args, usage, examples }),
     async run(rawArgs) {
       // To citty the words behind "--" would be positional ones of ours.
       const separator = rawArgs.indexOf("--");
@@ -46,9 +48,4 @@ export function makeCommand<const T extends ArgsDef>({
       return result as number;
     },
   };
-}
-
-function withColours(text: string): string {
-  const wanted = process.stdout.isTTY && !process.env["NO_COLOR"];
-  return wanted ? text : Bun.stripANSI(text);
 }

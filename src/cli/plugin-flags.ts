@@ -12,19 +12,40 @@ const DEFAULT_IDX = "02";
 
 /** The flags of `optimizer plugin`, as citty describes them. */
 export const pluginFlags = {
-  "persist-dir": { type: "string", description: `Folder of the results (${defaultConfig.persistDir})` },
+  "persist-dir": {
+    type: "string",
+    valueHint: "DIR",
+    description: `Folder of the results (${defaultConfig.persistDir})`,
+  },
   readable: { type: "boolean", description: "Sizes and times in the csv for people" },
   timeout: {
     type: "string",
+    valueHint: "SECONDS",
     description: "End each trace after so many seconds; 0: when the container stops",
   },
   overwrite: { type: "boolean", description: "Replace older lists instead of keeping them" },
   "runtime-files": { type: "boolean", description: "List files that the workload made itself, too" },
-  events: { type: "string", description: "Events to subscribe to (StartContainer,StopContainer)" },
-  name: { type: "string", description: `Name to register under (${DEFAULT_NAME})` },
-  idx: { type: "string", description: `Index to register under, two digits (${DEFAULT_IDX})` },
-  "socket-path": { type: "string", description: "NRI socket of the runtime (/var/run/nri/nri.sock)" },
-  config: { type: "string", description: `Configuration file (${DEFAULT_CONFIG_PATH}, if it exists)` },
+  events: {
+    type: "string",
+    valueHint: "NAMES",
+    description: "Events to subscribe to (StartContainer,StopContainer)",
+  },
+  name: { type: "string", valueHint: "NAME", description: `Name to register under (${DEFAULT_NAME})` },
+  idx: {
+    type: "string",
+    valueHint: "NN",
+    description: `Index to register under, two digits (${DEFAULT_IDX})`,
+  },
+  "socket-path": {
+    type: "string",
+    valueHint: "FILE",
+    description: "NRI socket of the runtime (/var/run/nri/nri.sock)",
+  },
+  config: {
+    type: "string",
+    valueHint: "FILE",
+    description: `Configuration file (${DEFAULT_CONFIG_PATH}, if it exists)`,
+  },
 } as const;
 
 /** What the user gave; all of it is optional. */

@@ -22,6 +22,10 @@ export const pluginCommand = makeCommand({
   name: "plugin",
   description: "Run as an NRI plugin of containerd or CRI-O",
   args: pluginFlags,
+  examples: [
+    ["optimizer plugin", "connect to containerd as the configuration file says, and stay connected"],
+    ["optimizer plugin --persist-dir /var/lib/lists --overwrite", "another folder; the newest list wins"],
+  ],
   async run(flags) {
     await runAsPlugin(flags);
     return ExitCode.done;

@@ -1,27 +1,46 @@
 import { NriError } from "../nri/error.ts";
-import { version } from "../version.ts";
+import { version, versionText } from "../version.ts";
 import { type Command, ExitCode } from "./command.ts";
 import { HELD_WORD } from "./held-word.ts";
+import { columns } from "./help.ts";
 import { findCommand, UsageError } from "./usage.ts";
 
 /** The commands, loaded when they are asked for. */
 const commands: Record<string, () => Promise<Command>> = {
   plugin: async () => (await import("./plugin.ts")).pluginCommand,
   trace: async () => (await import("./trace.ts")).traceCommand,
+  completions: async () => (await import("./completions.ts")).completionsCommand(commands),
 };
 
-const help = `optimizer ${version}: records which files of a container image a workload opens while it starts
+const examples = `Examples:
+  # what a command opens, in order of first access
+  optimizer trace -- nginx -t
+  # what a running container opens from now on, for half a minute
+  optimizer trace web --timeout 30s
+  # whether this host has all that is needed, and what to do if not
+  optimizer doctor
+`;
+
+/** The text for `--help`. Commands describe themselves. */
+async function helpText(): Promise<string> {
+  const loaded = Object.entries(commands).map(
+    async ([name, load]) => [name, (await load()).description] as const,
+  );
+  return `optimizer ${version}: records which files of a container image a workload opens
 
 Usage: optimizer COMMAND [FLAGS]
 
-  plugin                 run as an NRI plugin of containerd or CRI-O
-  trace -- COMMAND …     run a command and print the files it opens, in order of first access
+${columns(await Promise.all(loaded))}
 
-  --help                 this text, or that of a command
-  --version              the version
+${columns([
+  ["COMMAND --help", "What a command does, its flags, and examples"],
+  ["--version", "The version, and what it was built with"],
+])}
 
-Started by a container runtime from its plugin folder, it is the plugin without any words.
-`;
+Started by a container runtime from its plugin folder, it is the NRI plugin.
+
+${examples}`;
+}
 
 /** Runs the program and returns its exit code. Never throws: an error is printed once, here. */
 export async function run(
@@ -49,17 +68,17 @@ async function dispatch(
   }
   if (name === HELD_WORD) return (await import("./held-command.ts")).becomeHeld(rest);
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
-    process.stdout.write(help);
+    process.stdout.write(await helpText());
     return name === undefined ? ExitCode.usage : ExitCode.done;
   }
   if (name === "--version") {
-    process.stdout.write(`optimizer ${version}\n`);
+    process.stdout.write(`${versionText()}\n`);
     return ExitCode.done;
   }
   const command = await findCommand(name, commands)();
   const own = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
   if (own.includes("--help") || own.includes("-h")) {
-    process.stdout.write(`${await command.help()}\n`);
+    process.stdout.write(command.help());
     return ExitCode.done;
   }
   return await command.run(rest);

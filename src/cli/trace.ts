@@ -9,12 +9,20 @@ import { UsageError } from "./usage.ts";
 
 const args = {
   container: { type: "positional", required: false, description: "Container: id, start of an id, or name" },
-  pid: { type: "string", description: "Trace the container, or the process, of this pid" },
-  rootfs: { type: "string", description: "Run the command in this root file system, which stays as it is" },
-  timeout: { type: "string", description: "Stop after so long: 30s, 500ms, 2m" },
-  settle: { type: "string", description: "Stop when no new file was opened for so long" },
-  "until-line": { type: "string", description: "Stop when the command prints a line with this text" },
-  output: { type: "string", description: "Write the list to this file, one path a line" },
+  pid: { type: "string", valueHint: "PID", description: "Trace the container, or the process, of this pid" },
+  rootfs: {
+    type: "string",
+    valueHint: "DIR",
+    description: "Run the command in this root file system, which stays as it is",
+  },
+  timeout: { type: "string", valueHint: "TIME", description: "Stop after so long: 30s, 500ms, 2m" },
+  settle: { type: "string", valueHint: "TIME", description: "Stop when no new file was opened for so long" },
+  "until-line": {
+    type: "string",
+    valueHint: "TEXT",
+    description: "Stop when the command prints a line with this text",
+  },
+  output: { type: "string", valueHint: "FILE", description: "Write the list to this file, one path a line" },
   list: { type: "boolean", description: "One path a line, as image builders take it" },
   csv: { type: "boolean", description: "path,size,elapsed: bytes and microseconds" },
   json: { type: "boolean", description: "Everything there is to know, for programs" },
@@ -29,6 +37,13 @@ export const traceCommand = makeCommand({
   name: "trace",
   description: "Record which files a container, a process or a command opens, in order of first access",
   args,
+  usage: ["[FLAGS] CONTAINER", "[FLAGS] --pid PID", "[FLAGS] -- COMMAND [ARG…]"],
+  examples: [
+    ["optimizer trace web", "the running container named web, until it ends or Ctrl-C"],
+    ["optimizer trace --settle 5s --output list web", "until no new file came for 5 seconds; for a builder"],
+    ["optimizer trace -- python3 app.py", "a command on this machine"],
+    ["optimizer trace --rootfs ./rootfs -- nginx -t", "a command in an unpacked image, which stays as it is"],
+  ],
   async run(flags, command) {
     const target = await findTarget(flags, command);
     const format = reportFormat(flags);

@@ -53,6 +53,9 @@ describe.skipIf(!built)("install.sh", () => {
     expect(readFileSync(folder.at(conf), "utf8")).toBe(readFileSync(template, "utf8"));
     // Anything else with an execute bit there keeps containerd from starting.
     expect(readdirSync(folder.at("opt/nri/plugins"))).toEqual(["02-optimizer-nri-plugin"]);
+    for (const file of ["man/man1/optimizer.1", "bash-completion/completions/optimizer"]) {
+      expect(statSync(folder.at(`usr/local/share/${file}`)).size).toBeGreaterThan(500);
+    }
     await install(folder, "install"); // over itself
     await install(folder, "uninstall");
     expect([program, plugin, conf].filter((path) => existsSync(folder.at(path)))).toEqual([]);
