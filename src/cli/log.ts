@@ -14,10 +14,11 @@ type Severity = keyof typeof syslogPriority;
  * The plugin's log: lines on stderr, or syslog when stderr is /dev/null, which is what container
  * runtimes give to the plugins they start. A line that syslog cannot take at once is dropped.
  */
-export function createLog(shim: Pick<Shim, "sendDatagram">): Log {
-  const write = isNullDevice(2)
-    ? (severity: Severity, text: string) => toSyslog(shim, severity, text)
-    : toStderr;
+export function createLog(shim: Pick<Shim, "sendDatagram"> | undefined): Log {
+  const write =
+    shim !== undefined && isNullDevice(2)
+      ? (severity: Severity, text: string) => toSyslog(shim, severity, text)
+      : toStderr;
   const consola = createConsola({
     reporters: [{ log: (entry) => write(severityOf(entry), entry.args.map(String).join(" ")) }],
   });

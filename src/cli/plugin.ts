@@ -35,14 +35,19 @@ export const pluginCommand = makeCommand({
 /** Runs until the connection is over (pre-launched), or until a signal or a refusal (external). */
 export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   process.umask(0o022); // the runtime's own is not ours to count on
-  const shim = loadShim();
-  const log = createLog(shim);
   const launch = findLaunch(launchHints(flags));
-  if ("fd" in launch.source) shim.setCloseOnExec(launch.source.fd);
-  shim.raiseOpenFileLimit();
   const own = flagValues(flags);
+  let shim: Shim | undefined;
+  let obstacle: unknown;
+  try {
+    shim = loadShim();
+  } catch (error) {
+    obstacle = error;
+  }
+  const log = createLog(shim);
   const config = launch.kind === "external" ? readConfigFile(flags, log) : {};
-  const sessions = await startSessions(shim, launch, log);
+  if ("fd" in launch.source) shim?.setCloseOnExec(launch.source.fd);
+  const sessions = await startSessions(shim, obstacle, launch, log);
   // One event's mistake must not cost the other containers their traces.
   for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(kind, (reason: unknown) =>
@@ -59,8 +64,15 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
  * A pre-launched plugin that cannot trace still has to serve: on containerd up to 1.7.25 one that
  * ends before it is configured takes containerd with it.
  */
-async function startSessions(shim: Shim, { kind }: Launch, log: Log): Promise<Sessions | undefined> {
+async function startSessions(
+  shim: Shim | undefined,
+  obstacle: unknown,
+  { kind }: Launch,
+  log: Log,
+): Promise<Sessions | undefined> {
   try {
+    if (shim === undefined) throw obstacle;
+    shim.raiseOpenFileLimit();
     return new Sessions({ tracer: await Tracer.start(shim), xattr: shim.readXattr, log });
   } catch (error) {
     if (kind === "external") throw error;

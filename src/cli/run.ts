@@ -9,6 +9,9 @@ import { findCommand, UsageError } from "./usage.ts";
 const commands: Record<string, () => Promise<Command>> = {
   plugin: async () => (await import("./plugin.ts")).pluginCommand,
   trace: async () => (await import("./trace.ts")).traceCommand,
+  list: async () => (await import("./list.ts")).listCommand,
+  show: async () => (await import("./show.ts")).showCommand,
+  doctor: async () => (await import("./doctor.ts")).doctorCommand,
   completions: async () => (await import("./completions.ts")).completionsCommand(commands),
 };
 

@@ -1,0 +1,32 @@
+import { findResults } from "../results/find-results.ts";
+import { listJson } from "../results/json.ts";
+import { formatList } from "../results/list-table.ts";
+import { findPersistDir, resultFlags } from "../results/persist-dir.ts";
+import { summarize } from "../results/summary.ts";
+import { print, stdoutTerminal } from "../results/terminal.ts";
+import { ExitCode, makeCommand } from "./command.ts";
+
+/** `optimizer list`: the results in persist_dir as a table. */
+export const listCommand = makeCommand({
+  name: "list",
+  description: "Show the results in persist_dir, one a line",
+  args: resultFlags,
+  examples: [
+    ["optimizer list", "what was recorded on this node"],
+    ["optimizer list --json | jq -r '.[] | select(.complete).name'", "the names of those that are complete"],
+  ],
+  async run(flags) {
+    const directory = findPersistDir(flags["persist-dir"]);
+    const results = findResults(directory);
+    if (flags.json) {
+      const all = results.map((result) => listJson(summarize(result), result));
+      process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+    } else if (results.length === 0) {
+      process.stderr.write(`No results in ${directory} yet\n`);
+    } else {
+      const terminal = stdoutTerminal();
+      print(formatList(results.map(summarize), terminal), terminal);
+    }
+    return ExitCode.done;
+  },
+});

@@ -1,0 +1,75 @@
+import { type CsvFile, csvHeader } from "../formats/csv.ts";
+import type { StoredFile } from "./find-results.ts";
+import { readLines } from "./read-chunks.ts";
+
+/** A path of 4096 newlines is the most that one field can have. */
+const FIELD_LINES_MAX = 4100;
+
+/**
+ * The rows of a result's table, exact or readable. Nothing of a file that is no such table; rows that are
+ * none are left out. Throws the system's error when it cannot be read.
+ */
+export function* csvRows(file: StoredFile): Generator<CsvFile> {
+  let isFirst = true;
+  let open: string[] = [];
+  for (const line of readLines(file)) {
+    if (isFirst) {
+      if (`${withoutReturn(line)}\n` !== csvHeader) return;
+      isFirst = false;
+    } else if (open.length === 0 && !line.startsWith('"')) {
+      const row = parseRow(line);
+      if (row !== undefined) yield row;
+    } else {
+      open.push(line);
+      // The closing quote stands before size and time, which have none.
+      const text = open.join("\n");
+      const row = parseQuotedRow(text);
+      if (row !== undefined) yield row;
+      if (row !== undefined || open.length > FIELD_LINES_MAX) open = [];
+    }
+  }
+}
+
+function parseRow(line: string): CsvFile | undefined {
+  const second = line.lastIndexOf(",");
+  const first = line.lastIndexOf(",", second - 1);
+  return first <= 0 ? undefined : toFile(line.slice(0, first), line.slice(first + 1, second), line.slice(second + 1));
+}
+
+function parseQuotedRow(text: string): CsvFile | undefined {
+  const [, path, size, elapsed] = /^"((?:[^"]|"")*)",([^,"\n]*),([^,"\n]*)$/.exec(text) ?? [];
+  if (path === undefined || size === undefined || elapsed === undefined) return undefined;
+  return toFile(path.replaceAll('""', '"'), size, elapsed);
+}
+
+function toFile(path: string, size: string, elapsed: string): CsvFile | undefined {
+  const sizeBytes = parseBytes(size);
+  const elapsedUs = parseDuration(withoutReturn(elapsed));
+  return sizeBytes === undefined || elapsedUs === undefined ? undefined : { path, sizeBytes, elapsedUs };
+}
+
+function withoutReturn(line: string): string {
+  return line.endsWith("\r") ? line.slice(0, -1) : line;
+}
+
+const byteUnits = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40, PiB: 2 ** 50, EiB: 2 ** 60 };
+
+/** `1234`, or what formatBytes() makes of it, which is rounded. */
+export function parseBytes(text: string): number | undefined {
+  if (isDigits(text)) return Number(text);
+  const [, value, unit] = /^(\d+(?:\.\d+)?) ([KMGTPE]iB|B)$/.exec(text) ?? [];
+  return unit === undefined ? undefined : Math.round(Number(value) * byteUnits[unit as keyof typeof byteUnits]);
+}
+
+/** `1234`, or what formatDuration() makes of it, which is rounded. */
+export function parseDuration(text: string): number | undefined {
+  if (isDigits(text)) return Number(text);
+  const [, minutes, value, unit] = /^(?:(\d+)m)?(\d+(?:\.\d+)?)(us|ms|s)$/.exec(text) ?? [];
+  if (unit === undefined) return undefined;
+  const us = Number(value) * { us: 1, ms: 1e3, s: 1e6 }[unit as "us" | "ms" | "s"];
+  return Math.round(us + Number(minutes ?? 0) * 60e6);
+}
+
+function isDigits(text: string): boolean {
+  return text.length > 0 && text.length < 16 && /^\d+$/.test(text);
+}
