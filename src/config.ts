@@ -17,6 +17,9 @@ export interface Config {
   readonly events: readonly string[];
 }
 
+/** The file that the runtime hands to the plugin, and that an external plugin reads itself. */
+export const CONFIG_PATH = "/etc/nri/conf.d/02-optimizer-nri-plugin.conf";
+
 export const defaultConfig: Config = {
   persistDir: "/opt/nri/optimizer/results",
   readable: false,

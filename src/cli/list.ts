@@ -3,7 +3,7 @@ import { listJson } from "../results/json.ts";
 import { formatList } from "../results/list-table.ts";
 import { findPersistDir, resultFlags } from "../results/persist-dir.ts";
 import { summarize } from "../results/summary.ts";
-import { print, stdoutTerminal } from "../results/terminal.ts";
+import { print, printJson, stdoutTerminal } from "../sys/terminal.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 
 /** `optimizer list`: the results in persist_dir as a table. */
@@ -20,7 +20,7 @@ export const listCommand = makeCommand({
     const results = findResults(directory);
     if (flags.json) {
       const all = results.map((result) => listJson(summarize(result), result));
-      process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+      printJson(all);
     } else if (results.length === 0) {
       process.stderr.write(`No results in ${directory} yet\n`);
     } else {

@@ -25,7 +25,8 @@ export class OutputFile implements Disposable {
 
   /** Writes latin1 text and puts the file in its place, where it replaces another. */
   write(text: string): void {
-    writeAll(this.#fd, text);
+    const bytes = Buffer.from(text, "latin1");
+    for (let offset = 0; offset < bytes.byteLength; ) offset += writeSync(this.#fd, bytes, offset);
     renameSync(this.#temporary, this.#path);
     this.#done = true;
   }
@@ -33,26 +34,5 @@ export class OutputFile implements Disposable {
   /** Leaves nothing behind when nothing was written. */
   [Symbol.dispose](): void {
     if (!this.#done) unlinkSync(this.#temporary);
-  }
-}
-
-/**
- * Writes latin1 text to standard output, all of it before it returns: the process may exit then.
- * (`Bun.write(Bun.stdout)` writes to a file from its beginning, over what a command has printed.)
- */
-export function printAll(text: string): void {
-  writeAll(1, text);
-}
-
-function writeAll(fd: number, text: string): void {
-  const bytes = Buffer.from(text, "latin1");
-  for (let offset = 0; offset < bytes.byteLength; ) {
-    try {
-      offset += writeSync(fd, bytes, offset);
-    } catch (error) {
-      if (errorCode(error) === "EPIPE") return; // a reader like `head` has had enough
-      if (errorCode(error) !== "EAGAIN") throw error;
-      Bun.sleepSync(1); // a pipe that is full, and was made non-blocking by somebody
-    }
   }
 }

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
-import { type Config, defaultConfig, parseConfig } from "../config.ts";
+import { CONFIG_PATH, type Config, defaultConfig, parseConfig } from "../config.ts";
 import type { Log } from "../log.ts";
 import { parseEvents } from "../nri/events.ts";
 import type { LaunchHints } from "../nri/socket.ts";
 import { errorCode } from "../sys/errno.ts";
 import { UsageError } from "./usage.ts";
 
-const DEFAULT_CONFIG_PATH = "/etc/nri/conf.d/02-optimizer-nri-plugin.conf";
 const DEFAULT_NAME = "optimizer";
 const DEFAULT_IDX = "02";
 
@@ -44,7 +43,7 @@ export const pluginFlags = {
   config: {
     type: "string",
     valueHint: "FILE",
-    description: `Configuration file (${DEFAULT_CONFIG_PATH}, if it exists)`,
+    description: `Configuration file (${CONFIG_PATH}, if it exists)`,
   },
 } as const;
 
@@ -57,7 +56,7 @@ export type PluginFlags = { readonly [K in keyof typeof pluginFlags]?: string | 
  */
 export function readConfigFile(flags: PluginFlags, log: Log): Partial<Config> {
   const path = text(flags.config);
-  const file = path ?? DEFAULT_CONFIG_PATH;
+  const file = path ?? CONFIG_PATH;
   let content: string;
   try {
     content = readFileSync(file, "utf8");

@@ -5,7 +5,7 @@ import { findResults } from "../results/find-results.ts";
 import { detailJson } from "../results/json.ts";
 import { findPersistDir, resultFlags } from "../results/persist-dir.ts";
 import { readRecord } from "../results/summary.ts";
-import { print, stdoutTerminal } from "../results/terminal.ts";
+import { print, printJson, stdoutTerminal } from "../sys/terminal.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 import { UsageError } from "./usage.ts";
 
@@ -30,7 +30,7 @@ export const showCommand = makeCommand({
     const result = findName(flags.name, results, readRecord);
     const detail = readDetail(result);
     if (flags.json) {
-      process.stdout.write(`${JSON.stringify(detailJson(detail, result), null, 2)}\n`);
+      printJson(detailJson(detail, result));
     } else {
       const terminal = stdoutTerminal();
       print(formatDetail(detail, terminal), terminal);

@@ -1,6 +1,7 @@
 import { type CsvFile, csvHeader, csvRow, formatBytes, formatDuration } from "../formats/csv.ts";
 import { isListable, listLine } from "../formats/list.ts";
 import type { Counts } from "../formats/provenance.ts";
+import { printable } from "../sys/terminal.ts";
 
 /** A file of a trace's list. */
 export interface TracedFile extends CsvFile {
@@ -70,15 +71,6 @@ export function formatSummary({ files, counts, trouble, unfiltered }: TraceRepor
     ...(trouble.length === 0 ? [] : [`The list is not complete: ${trouble.join("; ")}`]),
   ];
   return `${lines.join("\n")}\n`;
-}
-
-/** A path for people: UTF-8 as it is, every other byte and every control character spelled out. */
-export function printable(path: string): string {
-  const bytes = Buffer.from(path, "latin1");
-  const text = bytes.toString("utf8");
-  const readable = Buffer.from(text).equals(bytes) ? text : path.replace(/[\x80-\xff]/g, hex);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
-  return readable.replace(/[\x00-\x1f\x7f]/g, hex);
 }
 
 const tableHeader = `${"elapsed".padStart(10)}  ${"size".padStart(10)}  path\n`;
@@ -159,10 +151,6 @@ function sumOf(files: readonly TracedFile[]): number {
 
 function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-function hex(character: string): string {
-  return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }
 
 function toLatin1(text: string): string {

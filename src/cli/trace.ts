@@ -1,7 +1,8 @@
 import type { ParsedArgs } from "citty";
+import { writeAll } from "../sys/terminal.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 import { parseDuration } from "./duration.ts";
-import { OutputFile, printAll } from "./output-file.ts";
+import { OutputFile } from "./output-file.ts";
 import { formatReport, formatSummary, type ReportFormat } from "./trace-report.ts";
 import { runTrace, type TraceRun } from "./trace-run.ts";
 import type { TargetOptions } from "./trace-target.ts";
@@ -57,7 +58,7 @@ export const traceCommand = makeCommand({
       quiet: flags.quiet ?? false,
     });
     const text = formatReport(run.report, format ?? (output === undefined ? "table" : "list"));
-    if (output === undefined) printAll(text);
+    if (output === undefined) writeAll(Buffer.from(text, "latin1"));
     else output.write(text);
     if (!flags.quiet) process.stderr.write(formatSummary(run.report));
     return exitCode(run);

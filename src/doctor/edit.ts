@@ -51,7 +51,7 @@ export function createCommand(path: string, lines: readonly string[]): string[] 
 
 function sed(path: string, script: string): string {
   // A link stays a link, and the file behind it is edited.
-  return `sed -i --follow-symlinks ${quote(script)} ${quote(path)}`;
+  return `sed -i --follow-symlinks '${script.replaceAll("'", `'\\''`)}' ${quote(path)}`;
 }
 
 function sedPattern(text: string): string {

@@ -119,6 +119,8 @@ export interface Facts {
   readonly persistDir: PersistDirFacts;
   /** The configuration of the plugin itself. */
   readonly config: TextFile;
+  /** That file was named by the user: it has to be there. */
+  readonly configWanted: boolean;
   readonly external: readonly PluginProcess[];
   /** This program as a file to install, when it is built. */
   readonly program: string | undefined;

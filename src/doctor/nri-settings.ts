@@ -37,13 +37,7 @@ const defaults = {
 
 const NRI_URI = "io.containerd.nri.v1.nri";
 /** The CRI under its names in configurations of version 1, 2 and 3. */
-const neededPlugins = [
-  "cri",
-  "io.containerd.grpc.v1.cri",
-  "io.containerd.cri.v1.runtime",
-  "nri",
-  NRI_URI,
-];
+const neededPlugins = ["cri", "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime", "nri", NRI_URI];
 const CRIO_SECTION = ["crio", "nri"];
 
 type Table = Readonly<Record<string, unknown>>;
@@ -86,6 +80,8 @@ function ofContainerd(runtime: RuntimeFacts, files: readonly ParsedFile[]): NriS
     const problem = `version = ${tooNew.table["version"]} is for containerd 2.0 and newer`;
     return { path, line: findKey(text, [], "version").line, problem };
   }
+  const misnamed = isNew ? undefined : findMisnamed(files);
+  if (misnamed !== undefined) return misnamed;
   let merged: Table = {};
   let place: Place | undefined;
   for (const { file, table } of files) {
@@ -94,16 +90,33 @@ function ofContainerd(runtime: RuntimeFacts, files: readonly ParsedFile[]): NriS
     if (Object.keys(its).length === 0) continue;
     // What an imported file has of a section: one key each since 2.0, all of the section before.
     merged = isNew ? { ...merged, ...its } : its;
-    if ("disable" in its) place = { path: file.path, line: findKey(file.text ?? "", section, "disable").line };
+    if ("disable" in its)
+      place = { path: file.path, line: findKey(file.text ?? "", section, "disable").line };
     else if (!isNew) place = undefined;
   }
   const disable = merged["disable"];
   return {
     enabled: typeof disable === "boolean" ? !disable : isNew,
     place,
-    ...folders(merged, { pluginPath: "plugin_path", pluginConfigPath: "plugin_config_path", socketPath: "socket_path" }),
+    ...folders(merged, {
+      pluginPath: "plugin_path",
+      pluginConfigPath: "plugin_config_path",
+      socketPath: "socket_path",
+    }),
     disabled: files.flatMap(({ file, table }) => disabledPlugins(file, table)),
   };
+}
+
+/** containerd 1 does not start when version 2 has a section under the short name of version 1. */
+function findMisnamed(files: readonly ParsedFile[]): BadConfig | undefined {
+  for (const { file, table } of files) {
+    if (Number(table["version"] ?? 1) !== 2) continue;
+    const name = Object.keys(asTable(table["plugins"])).find((key) => key.split(".").length < 4);
+    if (name === undefined) continue;
+    const { header } = findKey(file.text ?? "", ["plugins", name], "");
+    return { path: file.path, line: header, problem: `"${name}" is no name of a section in version = 2` };
+  }
+  return undefined;
 }
 
 /** In version 1 sections have short names; containerd 2 does not know this one by its. */
@@ -196,7 +209,12 @@ export function enableNri(runtime: RuntimeFacts): string[] | undefined {
 function editsToEnable(runtime: RuntimeFacts, text: string): Edit[] {
   const isCrio = runtime.kind === "cri-o";
   const [key, value, opposite] = isCrio ? ["enable_nri", "true", "false"] : ["disable", "false", "true"];
-  const sections = isCrio ? [CRIO_SECTION] : [["plugins", NRI_URI], ["plugins", "nri"]];
+  const sections = isCrio
+    ? [CRIO_SECTION]
+    : [
+        ["plugins", NRI_URI],
+        ["plugins", "nri"],
+      ];
   return sections.flatMap((section): Edit[] => {
     const { header, line } = findKey(text, section, key);
     if (line !== undefined) return [{ kind: "substitute", line, from: opposite, to: value }];
@@ -218,7 +236,10 @@ function turnsOn(runtime: RuntimeFacts, path: string, text: string): boolean {
 }
 
 /** The commands that take a plugin out of `disabled_plugins`, or undefined when that takes an editor. */
-export function enablePlugin(runtime: RuntimeFacts, { path, line, word }: DisabledPlugin): string[] | undefined {
+export function enablePlugin(
+  runtime: RuntimeFacts,
+  { path, line, word }: DisabledPlugin,
+): string[] | undefined {
   const text = runtime.config.find((file) => file.path === path)?.text;
   const its = line === undefined ? undefined : text?.split("\n")[line - 1];
   if (text === undefined || line === undefined || its === undefined) return undefined;
@@ -226,8 +247,11 @@ export function enablePlugin(runtime: RuntimeFacts, { path, line, word }: Disabl
   const from = forms.find((form) => its.includes(form));
   if (from === undefined) return undefined;
   const edit: Edit = { kind: "substitute", line, from, to: "" };
-  const config = runtime.config.map((file) => (file.path === path ? { path, text: applyEdit(text, edit) } : file));
+  const config = runtime.config.map((file) =>
+    file.path === path ? { path, text: applyEdit(text, edit) } : file,
+  );
   const after = nriSettings({ ...runtime, config });
-  const gone = !("problem" in after) && !after.disabled.some((each) => each.word === word && each.path === path);
+  const gone =
+    !("problem" in after) && !after.disabled.some((each) => each.word === word && each.path === path);
   return gone ? [editCommand(path, edit)] : undefined;
 }

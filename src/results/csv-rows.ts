@@ -33,7 +33,9 @@ export function* csvRows(file: StoredFile): Generator<CsvFile> {
 function parseRow(line: string): CsvFile | undefined {
   const second = line.lastIndexOf(",");
   const first = line.lastIndexOf(",", second - 1);
-  return first <= 0 ? undefined : toFile(line.slice(0, first), line.slice(first + 1, second), line.slice(second + 1));
+  return first <= 0
+    ? undefined
+    : toFile(line.slice(0, first), line.slice(first + 1, second), line.slice(second + 1));
 }
 
 function parseQuotedRow(text: string): CsvFile | undefined {
@@ -52,13 +54,23 @@ function withoutReturn(line: string): string {
   return line.endsWith("\r") ? line.slice(0, -1) : line;
 }
 
-const byteUnits = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40, PiB: 2 ** 50, EiB: 2 ** 60 };
+const byteUnits = {
+  B: 1,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+  PiB: 2 ** 50,
+  EiB: 2 ** 60,
+};
 
 /** `1234`, or what formatBytes() makes of it, which is rounded. */
 export function parseBytes(text: string): number | undefined {
   if (isDigits(text)) return Number(text);
   const [, value, unit] = /^(\d+(?:\.\d+)?) ([KMGTPE]iB|B)$/.exec(text) ?? [];
-  return unit === undefined ? undefined : Math.round(Number(value) * byteUnits[unit as keyof typeof byteUnits]);
+  return unit === undefined
+    ? undefined
+    : Math.round(Number(value) * byteUnits[unit as keyof typeof byteUnits]);
 }
 
 /** `1234`, or what formatDuration() makes of it, which is rounded. */

@@ -1,8 +1,8 @@
 import { formatBytes, formatDuration } from "../formats/csv.ts";
+import { cutMiddle, paint, shown, type Terminal, wrap } from "../sys/terminal.ts";
 import type { Detail, ListedFile } from "./detail.ts";
 import { completeWord, formatSecond } from "./list-table.ts";
 import type { StoredRecord } from "./stored-record.ts";
-import { cutMiddle, paint, shown, type Terminal, wrap } from "./terminal.ts";
 
 const LABEL_WIDTH = 11;
 const INDENT = "  ";
@@ -16,7 +16,11 @@ export function formatDetail(detail: Detail, terminal: Terminal): string {
       paint(shown(summary.name, terminal), "bold", terminal),
       ...facts(detail).flatMap(([label, text]) => factLines(label, text, terminal)),
     ],
-    section("Largest files", largest.map((file) => fileLine(file, "size", terminal)), terminal),
+    section(
+      "Largest files",
+      largest.map((file) => fileLine(file, "size", terminal)),
+      terminal,
+    ),
     section(
       "By layer",
       layers.map(({ layer, files, bytes }) => {
@@ -26,8 +30,16 @@ export function formatDetail(detail: Detail, terminal: Terminal): string {
       }),
       terminal,
     ),
-    section("First files", first.map((file) => fileLine(file, "elapsed", terminal)), terminal),
-    section("Last files", last.map((file) => fileLine(file, "elapsed", terminal)), terminal),
+    section(
+      "First files",
+      first.map((file) => fileLine(file, "elapsed", terminal)),
+      terminal,
+    ),
+    section(
+      "Last files",
+      last.map((file) => fileLine(file, "elapsed", terminal)),
+      terminal,
+    ),
   ];
   return sections
     .filter((lines) => lines.length > 0)
@@ -95,7 +107,12 @@ function endText({ state, startedAt, endedAt }: StoredRecord, end: string): stri
   return `${formatSecond(endedAt)}${after}: ${end}`;
 }
 
-function leftOut({ unlistable = 0, runtime = 0, deleted = 0, notRegular = 0 }: StoredRecord["counts"]): string {
+function leftOut({
+  unlistable = 0,
+  runtime = 0,
+  deleted = 0,
+  notRegular = 0,
+}: StoredRecord["counts"]): string {
   const kinds = [
     [runtime, "of files made at run time"],
     [deleted, "of deleted files"],
@@ -106,9 +123,12 @@ function leftOut({ unlistable = 0, runtime = 0, deleted = 0, notRegular = 0 }: S
   return [...opens, ...newlines].join(", ");
 }
 
-function eventsText({ counts: { events, overflows = 0, lost = 0 }, queuePeak }: StoredRecord): string | undefined {
+function eventsText({
+  counts: { events, overflows = 0, lost = 0 },
+  queuePeak,
+}: StoredRecord): string | undefined {
   if (events === undefined) return undefined;
-  const losses = overflows + lost === 0 ? "none lost" : `${overflows} overflows, ${lost} lost`;
+  const losses = overflows + lost === 0 ? "none lost" : `${plural(overflows, "overflow")}, ${lost} lost`;
   const peak = queuePeak === undefined ? "" : `, at most ${queuePeak} in the queue`;
   return `${events}, ${losses}${peak}`;
 }
@@ -120,9 +140,15 @@ function both(name: string | undefined, id: string | undefined): string | undefi
 function factLines(label: string, text: string, terminal: Terminal): string[] {
   const clean = shown(Buffer.from(text).toString("latin1"), terminal);
   const room = terminal.width === undefined ? undefined : terminal.width - INDENT.length - LABEL_WIDTH;
-  const lines = room === undefined ? [clean.replace(/\s/g, " ")] : wrap(clean, room);
-  const painted = label === "trouble" ? lines.map((line) => paint(line, "red", terminal)) : lines;
-  return painted.map((line, index) => INDENT + (index === 0 ? label : "").padEnd(LABEL_WIDTH) + line);
+  const lines = room === undefined ? [clean.replace(/[\t-\r]/g, " ")] : wrap(clean, room);
+  // A digest is as wide as the rest of the line: then it begins further left, on a line of its own.
+  if (room !== undefined && (lines[0]?.length ?? 0) > room) lines.unshift("");
+  return lines.map((line, index) => {
+    const head = INDENT + (index === 0 ? label : "").padEnd(LABEL_WIDTH);
+    const indent = terminal.width === undefined ? head.length : Math.max(0, terminal.width - line.length);
+    const painted = label === "trouble" ? paint(line, "red", terminal) : line;
+    return (line === "" ? head.trimEnd() : head.slice(0, indent)) + painted;
+  });
 }
 
 function plural(count: number, noun: string): string {

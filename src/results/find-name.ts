@@ -1,5 +1,5 @@
-import { nearest } from "../nearest.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
+import { nearest } from "../nearest.ts";
 import type { StoredResult } from "./find-results.ts";
 import type { StoredRecord } from "./stored-record.ts";
 
@@ -15,10 +15,12 @@ export function findName(
   const names = namesOf(wanted);
   const found = results.find(({ name }) => names.includes(name)) ?? findByDigest(wanted, results, recordOf);
   if (found !== undefined) return found;
-  const near = nearest(
-    names.at(-1) ?? wanted,
-    results.map(({ name }) => name),
-  );
+  const near =
+    findOtherTag(wanted, results) ??
+    nearest(
+      names.at(-1) ?? wanted,
+      results.map(({ name }) => name),
+    );
   const cure = near === undefined ? "optimizer list shows all" : `did you mean ${JSON.stringify(near)}?`;
   throw new Error(`No result has the name ${JSON.stringify(wanted)}; ${cure}`);
 }
@@ -28,6 +30,13 @@ function namesOf(wanted: string): string[] {
   const typed = Buffer.from(wanted).toString("latin1").replace(/\/+$/, "");
   const image = parseReference(wanted.replace(/^[a-z+-]+:\/\//, "")); // docker://, as skopeo has it
   return [typed, `_unnamed/${typed}`, ...(image === undefined ? [] : [formatReference(image)])];
+}
+
+/** A name of the same image with another tag. */
+function findOtherTag(wanted: string, results: readonly StoredResult[]): string | undefined {
+  const familiar = parseReference(wanted)?.familiarName;
+  if (familiar === undefined) return undefined;
+  return results.find(({ name }) => parseReference(name)?.familiarName === familiar)?.name;
 }
 
 /** With a tag the digest is in the record only. */

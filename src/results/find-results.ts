@@ -67,4 +67,3 @@ function add(path: Buffer, fileName: string, results: Map<string, StoredResult>)
   const file = { path, sizeBytes: stats.size, writtenAt: stats.mtime };
   results.set(name, { ...results.get(name), name, [ending ?? "list"]: file });
 }
-

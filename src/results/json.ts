@@ -4,7 +4,10 @@ import type { StoredRecord } from "./stored-record.ts";
 import type { Summary } from "./summary.ts";
 
 /** A result of `optimizer list --json`; field names are a contract. */
-export function listJson({ name, files, bytes, when, complete, end }: Summary, { list, csv, json }: StoredResult) {
+export function listJson(
+  { name, files, bytes, when, complete, end }: Summary,
+  { list, csv, json }: StoredResult,
+) {
   return {
     ...text("name", name),
     files,

@@ -1,6 +1,6 @@
 import { formatBytes } from "../formats/csv.ts";
+import { cutMiddle, paint, shown, type Terminal } from "../sys/terminal.ts";
 import type { Summary } from "./summary.ts";
-import { cutMiddle, paint, shown, type Terminal } from "./terminal.ts";
 
 const header = ["IMAGE", "FILES", "BYTES", "WHEN", "COMPLETE", "END"] as const;
 const GAP = "  ";
@@ -11,7 +11,9 @@ const END_WIDTH_MAX = 17;
 /** The table of `optimizer list`. On a terminal names are cut so that it fits. */
 export function formatList(summaries: readonly Summary[], terminal: Terminal, now = new Date()): string {
   const rows = [header, ...summaries.map((each) => cells(each, terminal, now))];
-  const widths = header.map((_, column) => Math.max(...rows.map((row) => Bun.stringWidth(row[column] ?? ""))));
+  const widths = header.map((_, column) =>
+    Math.max(...rows.map((row) => Bun.stringWidth(row[column] ?? ""))),
+  );
   if (terminal.width !== undefined) {
     widths[5] = Math.min(widths[5] ?? 0, END_WIDTH_MAX);
     const others = widths.slice(1).reduce((sum, width) => sum + GAP.length + width, 0);
@@ -35,7 +37,7 @@ function cells(summary: Summary, terminal: Terminal, now: Date): string[] {
     bytes === undefined ? "?" : formatBytes(bytes),
     terminal.width === undefined ? formatSecond(when).slice(0, -3) : formatBrief(when, now),
     completeWord(complete),
-    shown(Buffer.from(endShort).toString("latin1"), terminal).replace(/\s/g, " "),
+    shown(Buffer.from(endShort).toString("latin1"), terminal).replace(/[\t-\r]/g, " "),
   ];
 }
 

@@ -1,9 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { defaultConfig, parseConfig } from "../config.ts";
-
-/** What the runtime hands to the plugin, and an external plugin reads itself. */
-const CONFIG_PATH = "/etc/nri/conf.d/02-optimizer-nri-plugin.conf";
+import { CONFIG_PATH, defaultConfig, parseConfig } from "../config.ts";
 
 /** The flags of the commands that read results. */
 export const resultFlags = {

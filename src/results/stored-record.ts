@@ -6,7 +6,9 @@ export interface StoredRecord {
   readonly digest?: string | undefined;
   readonly container?: { readonly id?: string | undefined; readonly name?: string | undefined } | undefined;
   readonly pod?: { readonly name?: string | undefined; readonly namespace?: string | undefined } | undefined;
-  readonly runtime?: { readonly name?: string | undefined; readonly version?: string | undefined } | undefined;
+  readonly runtime?:
+    | { readonly name?: string | undefined; readonly version?: string | undefined }
+    | undefined;
   readonly kernel?: string | undefined;
   readonly optimizer?: string | undefined;
   readonly startedAt?: Date | undefined;
@@ -45,7 +47,10 @@ export function parseRecord(text: string): ParsedRecord {
     reference: asText(image["reference"]),
     digest: asText(image["digest"]),
     container: texts(record["container"]),
-    pod: fields(record["container"])["pod"] === undefined ? undefined : texts(fields(record["container"])["pod"]),
+    pod:
+      fields(record["container"])["pod"] === undefined
+        ? undefined
+        : texts(fields(record["container"])["pod"]),
     runtime: texts(record["runtime"]),
     kernel: asText(record["kernel"]),
     optimizer: asText(record["optimizer"]),
@@ -54,7 +59,9 @@ export function parseRecord(text: string): ParsedRecord {
     state,
     reason: asText(record["reason"]),
     complete: typeof record["complete"] === "boolean" ? record["complete"] : undefined,
-    trouble: Array.isArray(record["trouble"]) ? record["trouble"].filter((each) => typeof each === "string") : [],
+    trouble: Array.isArray(record["trouble"])
+      ? record["trouble"].filter((each) => typeof each === "string")
+      : [],
     unfiltered: filter["kind"] === "none" ? (asText(filter["why"]) ?? "") : undefined,
     counts: Object.fromEntries(
       Object.entries(fields(record["counts"])).filter(([, count]) => number(count) !== undefined),

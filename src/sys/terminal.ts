@@ -30,11 +30,17 @@ export function paint(text: string, colour: keyof typeof codes, { colours }: Ter
  * as UTF-8, with everything that could steer it or hide something spelled out; else as they are.
  */
 export function shown(bytes: string, { width }: Terminal): string {
-  if (width === undefined) return bytes;
+  return width === undefined ? bytes : printable(bytes);
+}
+
+/**
+ * Bytes as text for people, wherever it goes: UTF-8 as it is, but for what steers a terminal or hides
+ * something (controls of both sets, marks of direction, line separators); what is no UTF-8 byte for byte.
+ */
+export function printable(bytes: string): string {
   const buffer = Buffer.from(bytes, "latin1");
   const text = buffer.toString("utf8");
   const isUtf8 = Buffer.from(text, "utf8").equals(buffer);
-  // Controls of both sets, marks of direction, line separators; what is no UTF-8 byte for byte.
   return isUtf8
     ? text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escaped)
     : // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
@@ -43,9 +49,7 @@ export function shown(bytes: string, { width }: Terminal): string {
 
 function escaped(character: string): string {
   const code = character.codePointAt(0) ?? 0;
-  return code < 0x100
-    ? `\\x${code.toString(16).padStart(2, "0")}`
-    : `\\u{${code.toString(16)}}`;
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
 }
 
 /** Text of ours and what shown() gave, as the bytes for stdout. */
@@ -53,9 +57,22 @@ export function encode(text: string, { width }: Terminal): Buffer {
   return Buffer.from(text, width === undefined ? "latin1" : "utf8");
 }
 
-/** Writes all of it to stdout. A reader that has gone (`| head`) has seen enough. */
+/** Writes text for people to stdout. */
 export function print(text: string, terminal: Terminal): void {
-  const bytes = encode(text, terminal);
+  writeAll(encode(text, terminal));
+}
+
+/** Writes a value for programs to stdout. */
+export function printJson(value: unknown): void {
+  writeAll(Buffer.from(`${JSON.stringify(value, null, 2)}\n`));
+}
+
+/**
+ * Writes bytes to stdout, all of them before it returns: the process may exit then. A reader that has
+ * gone (`| head`) has seen enough. (`Bun.write(Bun.stdout)` writes to a file from its beginning, over
+ * what a command has printed.)
+ */
+export function writeAll(bytes: Uint8Array): void {
   for (let offset = 0; offset < bytes.byteLength; ) {
     try {
       offset += writeSync(1, bytes, offset);

@@ -1,0 +1,143 @@
+import type { HostFacts, OpenFiles } from "./facts.ts";
+import { type Finding, good, warning, wrong } from "./finding.ts";
+import { isAtLeast } from "./nri-settings.ts";
+
+const KERNEL_MIN = [5, 10] as const;
+/** Below this a burst of opens, each of which takes a descriptor, comes close. */
+const OPEN_FILES_MIN = 4096;
+
+/** Numbers of linux/capability.h, and what cannot be done without each. */
+const needed = [
+  ["CAP_SYS_ADMIN", 21, "fanotify and mount namespaces are closed"],
+  ["CAP_SYS_PTRACE", 19, "the roots of other users' containers are closed"],
+] as const;
+const CAP_DAC_READ_SEARCH = 2;
+
+const BY_HAND = "sudo optimizer doctor";
+
+/** Findings about the host and the rights of this process. */
+export function checkHost(host: HostFacts): Finding[] {
+  return [
+    checkRoot(host),
+    checkCapabilities(host),
+    ...(host.userNamespace === "own"
+      ? [
+          wrong("namespace", "root in a user namespace is not root of the machine, which fanotify wants", {
+            advice: "start it on the host, or in a container without user namespace",
+          }),
+        ]
+      : []),
+    checkKernel(host),
+    ...checkTrial(host),
+    checkOpenFiles("open files", host.openFiles),
+    checkGroups(host),
+  ];
+}
+
+function checkRoot({ uid }: HostFacts): Finding {
+  return uid === 0
+    ? good("root", "uid 0")
+    : wrong("root", `uid ${uid}: tracing and the runtime's folders need root`, { commands: [BY_HAND] });
+}
+
+function checkCapabilities({ capabilities }: HostFacts): Finding {
+  const has = (bit: number): boolean => (capabilities & (1n << BigInt(bit))) !== 0n;
+  const missing = needed.filter(([, bit]) => !has(bit));
+  const cure = (names: string) => ({
+    advice: `add ${names} to the container's securityContext, or to CapabilityBoundingSet of the unit`,
+  });
+  if (missing.length > 0) {
+    const names = missing.map(([name]) => name).join(", ");
+    return wrong(
+      "capabilities",
+      `without ${names}: ${missing.map(([, , loss]) => loss).join("; ")}`,
+      cure(names),
+    );
+  }
+  if (!has(CAP_DAC_READ_SEARCH)) {
+    return warning(
+      "capabilities",
+      "without CAP_DAC_READ_SEARCH: folders of an image that are closed to others cannot be looked into",
+      cure("CAP_DAC_READ_SEARCH"),
+    );
+  }
+  return good("capabilities", "CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH");
+}
+
+function checkKernel({ kernel }: HostFacts): Finding {
+  return isAtLeast(kernel, ...KERNEL_MIN)
+    ? good("kernel", `Linux ${kernel}`)
+    : wrong("kernel", `Linux ${kernel}: 5.10 or newer is needed`, { advice: "update the kernel" });
+}
+
+function checkTrial({ trial, kernel, uid }: HostFacts): Finding[] {
+  switch (trial.kind) {
+    case "failed":
+      return [wrong("fanotify", trial.message, adviceFor(trial.code, uid))];
+    case "not marked":
+      return [wrong("fanotify", `cannot ${trial.step}: ${trial.code}`, adviceFor(trial.code, uid))];
+    case "traced":
+      return [
+        trial.opens > 0
+          ? good("fanotify", `a trial saw ${trial.opens} files being opened`)
+          : warning(
+              "fanotify",
+              "a trial saw no file being opened: this program lies on another mount than /",
+            ),
+        trial.unlimitedQueue
+          ? good("queue", "without limit")
+          : wrong("queue", "limited to 16384 events: a burst of opens loses files"),
+        ...(trial.ignoring === undefined || trial.opens === 0
+          ? []
+          : [
+              trial.ignoring
+                ? good("ignore marks", "a file that was seen costs nothing any more")
+                : warning(
+                    "ignore marks",
+                    `Linux ${kernel} has no evictable ones (5.19): each open costs as the first`,
+                  ),
+            ]),
+        trial.uniqueMountIds
+          ? good("mount ids", "never used twice")
+          : warning(
+              "mount ids",
+              `Linux ${kernel} uses them again (6.8 does not): a late event may reach another container's list`,
+            ),
+        trial.eventErrors
+          ? good("event errors", "told with their reason")
+          : warning(
+              "event errors",
+              `Linux ${kernel} has no reasons (6.13): a file that cannot be opened is just lost`,
+            ),
+      ];
+  }
+}
+
+function adviceFor(code: string | undefined, uid: number): { advice: string } | undefined {
+  if (code === "EPERM" && uid === 0) {
+    return { advice: "a security module or seccomp profile forbids it: run it unconfined (privileged)" };
+  }
+  return code === "ENOSYS" ? { advice: "a kernel with CONFIG_FANOTIFY=y is needed" } : undefined;
+}
+
+/** `whose` is the check's name. */
+export function checkOpenFiles(whose: string, { soft, hard }: OpenFiles): Finding {
+  const text = `soft ${count(soft)}, hard ${count(hard)}`;
+  return hard >= OPEN_FILES_MIN
+    ? good(whose, `${text}; the program raises the soft limit itself`)
+    : warning(whose, `${text}: a burst of opens may lose events below ${OPEN_FILES_MIN}`, {
+        advice: "LimitNOFILE=1048576 in the runtime's unit; ulimit -Hn for a shell",
+      });
+}
+
+function count(limit: number): string {
+  return Number.isFinite(limit) ? String(limit) : "unlimited";
+}
+
+function checkGroups({ maxUserGroups = 128 }: HostFacts): Finding {
+  return maxUserGroups > 0
+    ? good("groups", `fs.fanotify.max_user_groups is ${maxUserGroups}; one is needed`)
+    : wrong("groups", "fs.fanotify.max_user_groups is 0: no fanotify for anybody", {
+        commands: ["sysctl -w fs.fanotify.max_user_groups=128"],
+      });
+}

@@ -1,0 +1,531 @@
+import { describe, expect, test } from "bun:test";
+import { diagnose } from "../../src/doctor/diagnose.ts";
+import type {
+  Facts,
+  HostFacts,
+  PersistDirFacts,
+  PluginEntry,
+  RuntimeFacts,
+  RuntimeReport,
+  Trial,
+} from "../../src/doctor/facts.ts";
+import { type Finding, isHealthy } from "../../src/doctor/finding.ts";
+import { formatReport } from "../../src/doctor/report.ts";
+
+const URI = '[plugins."io.containerd.nri.v1.nri"]';
+const CONFIG = "/etc/containerd/config.toml";
+const PLUGIN = "02-optimizer-nri-plugin";
+const BOOT_MS = 1_000_000_000;
+
+const traced: Trial & { kind: "traced" } = {
+  kind: "traced",
+  opens: 7,
+  unlimitedQueue: true,
+  ignoring: true,
+  uniqueMountIds: true,
+  eventErrors: true,
+};
+
+const host: HostFacts = {
+  uid: 0,
+  capabilities: 0x1ffffffffffn,
+  userNamespace: "initial",
+  pidNamespace: "initial",
+  kernel: "6.18.44",
+  trial: traced,
+  openFiles: { soft: 1024, hard: 524288 },
+  maxUserGroups: 128,
+};
+
+const runtime: RuntimeFacts = {
+  kind: "containerd",
+  program: "/usr/bin/containerd",
+  version: "1.7.24",
+  process: {
+    pid: 812,
+    startedAtMs: BOOT_MS,
+    unit: "containerd.service",
+    openFiles: { soft: 1048576, hard: Number.POSITIVE_INFINITY },
+  },
+  config: [{ path: CONFIG, text: `version = 2\n${URI}\n  disable = false\n`, changedAtMs: 1 }],
+};
+
+const entry: PluginEntry = { name: PLUGIN, kind: "file", executable: true, same: "same", changedAtMs: 1 };
+const child = { pid: 830, parent: 812, launch: "pre-launched", replaced: false } as const;
+const external = { pid: 900, parent: 1, launch: "external", replaced: false } as const;
+const report: RuntimeReport = { runtime, plugins: [entry], children: [child] };
+
+const persistDir: PersistDirFacts = {
+  path: "/opt/nri/optimizer/results",
+  existing: "/opt/nri/optimizer/results",
+  fsType: "ext4",
+  freeBytes: 12 * 2 ** 30,
+};
+
+const facts: Facts = {
+  host,
+  runtimes: [report],
+  docker: false,
+  persistDir,
+  config: { path: `/etc/nri/conf.d/${PLUGIN}.conf`, text: "", changedAtMs: 1 },
+  configWanted: false,
+  external: [],
+  program: "/usr/local/bin/optimizer",
+  systemd: true,
+  overwrite: false,
+};
+
+const withHost = (more: Partial<HostFacts>): Facts => ({ ...facts, host: { ...host, ...more } });
+const withTrial = (more: Partial<typeof traced>): Facts => withHost({ trial: { ...traced, ...more } });
+const withReport = (more: Partial<RuntimeReport>, others: Partial<Facts> = {}): Facts => ({
+  ...facts,
+  ...others,
+  runtimes: [{ ...report, ...more }],
+});
+const withRuntime = (more: Partial<RuntimeFacts>, others: Partial<RuntimeReport> = {}): Facts =>
+  withReport({ ...others, runtime: { ...runtime, ...more } });
+const withEntries = (...plugins: Partial<PluginEntry>[]): Facts =>
+  withReport({ plugins: plugins.map((each) => ({ ...entry, ...each })) });
+const withDir = (more: Partial<PersistDirFacts>, others: Partial<Facts> = {}): Facts => ({
+  ...facts,
+  ...others,
+  persistDir: { ...persistDir, ...more },
+});
+const withConfig = (text: string | undefined, more: object = {}): Facts => ({
+  ...facts,
+  config: { ...facts.config, text, ...more },
+});
+
+/** The lines of what is not good. */
+function badLines(findings: readonly Finding[]): string[] {
+  const text = formatReport(
+    findings.filter(({ level }) => level !== "good"),
+    { width: undefined, colours: false },
+  );
+  return text.split("\n").slice(0, -3);
+}
+
+test("diagnose() finds all good on a host where all is good", () => {
+  expect(formatReport(diagnose(facts), { width: undefined, colours: false })).toBe(
+    `good   root          uid 0
+good   capabilities  CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH
+good   kernel        Linux 6.18.44
+good   fanotify      a trial saw 7 files being opened
+good   queue         without limit
+good   ignore marks  a file that was seen costs nothing any more
+good   mount ids     never used twice
+good   event errors  told with their reason
+good   open files    soft 1024, hard 524288; the program raises the soft limit itself
+good   groups        fs.fanotify.max_user_groups is 128; one is needed
+good   containerd    1.7.24 (/usr/bin/containerd, pid 812)
+good   its files     soft 1048576, hard unlimited; the program raises the soft limit itself
+good   NRI           on in /etc/containerd/config.toml, line 3
+good   folder        /opt/nri/plugins: each executable is named NN-name
+good   plugin        /opt/nri/plugins/02-optimizer-nri-plugin
+good   config        /etc/nri/conf.d/02-optimizer-nri-plugin.conf
+good   persist_dir   /opt/nri/optimizer/results on ext4, 12.0 GiB free
+good   running       pid 830, started by containerd
+
+All that is needed is there.
+`,
+  );
+});
+
+describe("diagnose() tells of", () => {
+  for (const [what, its, lines] of [
+    [
+      "another user",
+      withHost({
+        uid: 1000,
+        capabilities: 0n,
+        trial: {
+          kind: "failed",
+          message: "Cannot start tracing with fanotify: EPERM (run as root: this needs CAP_SYS_ADMIN)",
+          code: "EPERM",
+        },
+      }),
+      [
+        "WRONG  root          uid 1000: tracing and the runtime's folders need root",
+        "    sudo optimizer doctor",
+        "WRONG  capabilities  without CAP_SYS_ADMIN, CAP_SYS_PTRACE: fanotify and mount namespaces are closed; the roots of other users' containers are closed",
+        "                     add CAP_SYS_ADMIN, CAP_SYS_PTRACE to the container's securityContext, or to CapabilityBoundingSet of the unit",
+        "WRONG  fanotify      Cannot start tracing with fanotify: EPERM (run as root: this needs CAP_SYS_ADMIN)",
+      ],
+    ],
+    [
+      "a missing capability",
+      withHost({ capabilities: 0x1ffffffffffn & ~(1n << 19n) }),
+      [
+        "WRONG  capabilities  without CAP_SYS_PTRACE: the roots of other users' containers are closed",
+        "                     add CAP_SYS_PTRACE to the container's securityContext, or to CapabilityBoundingSet of the unit",
+      ],
+    ],
+    [
+      "a capability that would be good to have",
+      withHost({ capabilities: 0x1ffffffffffn & ~(1n << 2n) }),
+      [
+        "warn   capabilities  without CAP_DAC_READ_SEARCH: folders of an image that are closed to others cannot be looked into",
+        "                     add CAP_DAC_READ_SEARCH to the container's securityContext, or to CapabilityBoundingSet of the unit",
+      ],
+    ],
+    [
+      "a user namespace",
+      withHost({ userNamespace: "own" }),
+      [
+        "WRONG  namespace     root in a user namespace is not root of the machine, which fanotify wants",
+        "                     start it on the host, or in a container without user namespace",
+      ],
+    ],
+    [
+      "a kernel that is too old",
+      withHost({
+        kernel: "5.4.0-generic",
+        trial: {
+          kind: "failed",
+          message: "Cannot start tracing with fanotify: EOPNOTSUPP (…)",
+          code: "EOPNOTSUPP",
+        },
+      }),
+      [
+        "WRONG  kernel        Linux 5.4.0-generic: 5.10 or newer is needed",
+        "                     update the kernel",
+        "WRONG  fanotify      Cannot start tracing with fanotify: EOPNOTSUPP (\xe2\x80\xa6)",
+      ],
+    ],
+    [
+      "a kernel without fanotify",
+      withHost({
+        trial: { kind: "failed", message: "Cannot start tracing with fanotify: ENOSYS", code: "ENOSYS" },
+      }),
+      [
+        "WRONG  fanotify      Cannot start tracing with fanotify: ENOSYS",
+        "                     a kernel with CONFIG_FANOTIFY=y is needed",
+      ],
+    ],
+    [
+      "a security module",
+      withHost({ trial: { kind: "not marked", step: "mark its root", code: "EPERM" } }),
+      [
+        "WRONG  fanotify      cannot mark its root: EPERM",
+        "                     a security module or seccomp profile forbids it: run it unconfined (privileged)",
+      ],
+    ],
+    [
+      "all that an older kernel lacks",
+      withHost({
+        kernel: "5.15.0",
+        trial: { ...traced, ignoring: false, uniqueMountIds: false, eventErrors: false },
+      }),
+      [
+        "warn   ignore marks  Linux 5.15.0 has no evictable ones (5.19): each open costs as the first",
+        "warn   mount ids     Linux 5.15.0 uses them again (6.8 does not): a late event may reach another container's list",
+        "warn   event errors  Linux 5.15.0 has no reasons (6.13): a file that cannot be opened is just lost",
+      ],
+    ],
+    [
+      "a trial that saw nothing",
+      withTrial({ opens: 0, ignoring: false }),
+      ["warn   fanotify      a trial saw no file being opened: this program lies on another mount than /"],
+    ],
+    [
+      "a limited queue",
+      withTrial({ unlimitedQueue: false }),
+      ["WRONG  queue         limited to 16384 events: a burst of opens loses files"],
+    ],
+    [
+      "few open files",
+      withHost({ openFiles: { soft: 256, hard: 1024 } }),
+      [
+        "warn   open files    soft 256, hard 1024: a burst of opens may lose events below 4096",
+        "                     LimitNOFILE=1048576 in the runtime's unit; ulimit -Hn for a shell",
+      ],
+    ],
+    [
+      "no groups",
+      withHost({ maxUserGroups: 0 }),
+      [
+        "WRONG  groups        fs.fanotify.max_user_groups is 0: no fanotify for anybody",
+        "    sysctl -w fs.fanotify.max_user_groups=128",
+      ],
+    ],
+    [
+      "no runtime",
+      { ...facts, runtimes: [] },
+      ["warn   runtime       no containerd or CRI-O found; optimizer trace works without"],
+    ],
+    [
+      "no runtime in a pid namespace",
+      { ...withHost({ pidNamespace: "own" }), runtimes: [] },
+      [
+        "warn   runtime       no containerd or CRI-O among the processes of this pid namespace",
+        "                     hostPID: true in Kubernetes, --pid=host in Docker",
+      ],
+    ],
+    [
+      "Docker alone",
+      { ...facts, runtimes: [], docker: true },
+      [
+        "warn   runtime       only Docker's own containerd, whose containers raise no NRI events; trace works",
+      ],
+    ],
+    [
+      "a runtime that is too old",
+      withRuntime({ version: "1.6.33" }),
+      [
+        "WRONG  containerd    1.6.33 (/usr/bin/containerd, pid 812) is too old: NRI needs 1.7",
+        "                     update containerd",
+      ],
+    ],
+    [
+      "a runtime that does not tell its version",
+      withRuntime({ version: undefined }),
+      ["warn   containerd    /usr/bin/containerd, pid 812: its version cannot be told"],
+    ],
+    [
+      "a runtime that does not run",
+      withRuntime({ process: undefined }, { children: [] }),
+      ["WRONG  running       containerd does not run", "    systemctl start containerd"],
+    ],
+    [
+      "NRI that is off, nothing being installed",
+      withReport({
+        runtime: { ...runtime, config: [{ path: CONFIG, text: `version = 2\n${URI}\n  disable = true\n` }] },
+        plugins: undefined,
+        children: [],
+      }),
+      [
+        "WRONG  NRI           off in /etc/containerd/config.toml, line 3",
+        `    sed -i --follow-symlinks '3s/true/false/' ${CONFIG}`,
+        "WRONG  plugin        not installed in /opt/nri/plugins",
+        `    install -D -m 755 /usr/local/bin/optimizer /opt/nri/plugins/${PLUGIN}`,
+        "WRONG  running       no: NRI is off",
+        "    systemctl restart containerd.service",
+      ],
+    ],
+    [
+      "NRI that is off by default",
+      withRuntime({ config: [{ path: CONFIG, text: undefined, error: "ENOENT" }] }),
+      [
+        "WRONG  NRI           off by default of containerd 1.7.24",
+        "    mkdir -p /etc/containerd",
+        `    printf '%s\\n' 'version = 2' '${URI}' '  disable = false' >${CONFIG}`,
+      ],
+    ],
+    [
+      "NRI that only an editor can switch on",
+      withRuntime({
+        config: [
+          { path: CONFIG, text: 'version = 2\nplugins = {"io.containerd.nri.v1.nri" = {disable = true}}\n' },
+        ],
+      }),
+      [
+        "WRONG  NRI           off in /etc/containerd/config.toml",
+        "                     set disable = false there, in the section of NRI",
+      ],
+    ],
+    [
+      "a CRI that is switched off, as Docker's package does",
+      withRuntime({
+        config: [{ path: CONFIG, text: 'disabled_plugins = ["cri"]\n[plugins.nri]\ndisable = false\n' }],
+      }),
+      [
+        'WRONG  CRI           switched off in /etc/containerd/config.toml, line 1: disabled_plugins has "cri"',
+        `    sed -i --follow-symlinks '1s/"cri"//' ${CONFIG}`,
+      ],
+    ],
+    [
+      "NRI that is switched off as a plugin",
+      withRuntime({
+        config: [{ path: CONFIG, text: 'version = 2\ndisabled_plugins = [\n"io.containerd.nri.v1.nri"]\n' }],
+      }),
+      [
+        'WRONG  NRI           switched off in /etc/containerd/config.toml, line 2: disabled_plugins has "io.containerd.nri.v1.nri"',
+        '                     take "io.containerd.nri.v1.nri" out of disabled_plugins',
+      ],
+    ],
+    [
+      "a runtime's configuration that is no TOML",
+      withRuntime({ config: [{ path: CONFIG, text: "version = 2\nversion = 3\n" }] }),
+      [
+        "WRONG  NRI           /etc/containerd/config.toml, line 2: not TOML: Can't redefine existing key",
+        "                     containerd does not start with it; mend it with an editor",
+      ],
+    ],
+    [
+      "badly named files, and links",
+      withEntries(
+        {},
+        { name: "optimizer.bak" },
+        { name: "l", kind: "link", target: "/x" },
+        { name: "d", kind: "directory" },
+        { name: "README", executable: false },
+        { name: "9-x y" },
+      ),
+      [
+        "WRONG  folder        /opt/nri/plugins/optimizer.bak is executable but not named NN-name: the runtime does not start with it",
+        "    chmod a-x /opt/nri/plugins/optimizer.bak",
+        "WRONG  folder        /opt/nri/plugins/l is a link but not named NN-name: the runtime does not start with it",
+        "                     it leads to /x, which stays",
+        "    rm /opt/nri/plugins/l",
+        "WRONG  folder        /opt/nri/plugins/9-x y is executable but not named NN-name: the runtime does not start with it",
+        "    chmod a-x '/opt/nri/plugins/9-x y'",
+      ],
+    ],
+    [
+      "a link that leads nowhere",
+      withEntries({}, { name: "10-logger", kind: "link", same: "other" }),
+      [
+        "WRONG  folder        /opt/nri/plugins/10-logger leads nowhere: the runtime does not start with it",
+        "    rm /opt/nri/plugins/10-logger",
+      ],
+    ],
+    [
+      "a plugin that is not executable",
+      withEntries({ executable: false }),
+      [
+        "WRONG  plugin        /opt/nri/plugins/02-optimizer-nri-plugin is not executable: runtimes pass over it",
+        `    chmod 755 /opt/nri/plugins/${PLUGIN}`,
+      ],
+    ],
+    [
+      "a plugin that is there twice",
+      withEntries({}, { name: "10-optimizer" }),
+      [
+        "warn   plugin        /opt/nri/plugins/02-optimizer-nri-plugin is there a second time, as 10-optimizer: each traces",
+        "    chmod a-x /opt/nri/plugins/10-optimizer",
+      ],
+    ],
+    [
+      "another build",
+      withEntries({ same: "other" }),
+      [
+        "warn   plugin        /opt/nri/plugins/02-optimizer-nri-plugin is another build than this one",
+        `    install -D -m 755 /usr/local/bin/optimizer /opt/nri/plugins/${PLUGIN}`,
+      ],
+    ],
+    [
+      "no plugin, from the source",
+      withReport({ plugins: [], children: [] }, { program: undefined }),
+      [
+        "WRONG  plugin        not installed in /opt/nri/plugins",
+        "                     make install-optimizer",
+        "WRONG  running       no: it is not installed",
+        "    systemctl restart containerd.service",
+      ],
+    ],
+    [
+      "no plugin, but an external one",
+      withReport({ plugins: [], children: [] }, { external: [external] }),
+      [],
+    ],
+    [
+      "two that run",
+      { ...facts, external: [external] },
+      ["warn   running       twice, pid 830 of the runtime and pid 900: each traces", "    kill 900"],
+    ],
+    [
+      "a plugin that was installed after the start",
+      withReport({ plugins: [{ ...entry, changedAtMs: BOOT_MS + 5000 }], children: [] }),
+      [
+        "WRONG  running       no: 02-optimizer-nri-plugin was installed since",
+        "    systemctl restart containerd.service",
+      ],
+    ],
+    [
+      "a plugin that has ended, no unit being known",
+      withRuntime(
+        { process: { pid: 7, startedAtMs: BOOT_MS, unit: undefined, openFiles: undefined } },
+        { children: [] },
+      ),
+      [
+        "WRONG  running       no: it could not be started, or it ended; its log is in syslog, tag optimizer-nri-plugin",
+        "                     restart containerd, pid 7",
+      ],
+    ],
+    [
+      "a build that was replaced",
+      withReport({ children: [{ ...child, replaced: true }] }),
+      [
+        "warn   running       pid 830, but of a build that was replaced since",
+        "    systemctl restart containerd.service",
+      ],
+    ],
+    [
+      "a configuration that was changed after the start",
+      withConfig("", { changedAtMs: BOOT_MS + 5000 }),
+      [
+        "warn   running       pid 830, but /etc/nri/conf.d/02-optimizer-nri-plugin.conf was changed since",
+        "    systemctl restart containerd.service",
+      ],
+    ],
+    [
+      "a broken configuration",
+      withConfig('readabel = true\ntimeout = -1\nevents = ["StartContaner"]\n'),
+      [
+        'WRONG  config        /etc/nri/conf.d/02-optimizer-nri-plugin.conf: line 1: unknown key "readabel"; did you mean "readable"?',
+        "WRONG  config        /etc/nri/conf.d/02-optimizer-nri-plugin.conf: line 2: timeout must be seconds from 0 to 2147483",
+        'WRONG  config        /etc/nri/conf.d/02-optimizer-nri-plugin.conf: line 3: events: Cannot subscribe to event "StartContaner": no event has this name, the nearest is "StartContainer"',
+        `    sed -i --follow-symlinks '1s/readabel/readable/' /etc/nri/conf.d/${PLUGIN}.conf`,
+        `    sed -i --follow-symlinks '2s/^/# /' /etc/nri/conf.d/${PLUGIN}.conf`,
+        `    sed -i --follow-symlinks '3s/^/# /' /etc/nri/conf.d/${PLUGIN}.conf`,
+      ],
+    ],
+    ["no configuration", withConfig(undefined, { error: "ENOENT" }), []],
+    [
+      "a configuration that was named and is not there",
+      { ...withConfig(undefined, { error: "ENOENT" }), configWanted: true },
+      ["WRONG  config        /etc/nri/conf.d/02-optimizer-nri-plugin.conf cannot be read: ENOENT"],
+    ],
+    [
+      "a folder that is read only",
+      withDir({ writeError: "EROFS" }),
+      [
+        "WRONG  persist_dir   /opt/nri/optimizer/results: nothing can be written there: EROFS",
+        "                     set persist_dir to a folder on a writable file system",
+      ],
+    ],
+    [
+      "a file where the folder should be",
+      withDir({ existing: "/opt/nri", writeError: "ENOTDIR" }),
+      [
+        "WRONG  persist_dir   /opt/nri/optimizer/results (to be made): nothing can be written there: ENOTDIR",
+        "    mv /opt/nri /opt/nri.old",
+      ],
+    ],
+    [
+      "a full disk",
+      withDir({ freeBytes: 1 << 20 }),
+      [
+        "WRONG  persist_dir   /opt/nri/optimizer/results on ext4, 1.0 MiB free: too little",
+        "                     make room, or set persist_dir",
+      ],
+    ],
+    [
+      "a disk that is nearly full",
+      withDir({ freeBytes: 100 << 20 }),
+      ["warn   persist_dir   /opt/nri/optimizer/results on ext4, 100.0 MiB free: that is not much"],
+    ],
+    [
+      "a file system without links",
+      withDir({ fsType: "vfat", linkError: "EPERM" }),
+      [
+        "WRONG  persist_dir   /opt/nri/optimizer/results on vfat: no hard links there (EPERM), which overwrite = false needs",
+        "                     set overwrite = true, or persist_dir to another file system",
+      ],
+    ],
+    ["a file system without links that needs none", withDir({ linkError: "EPERM" }, { overwrite: true }), []],
+    [
+      "memory",
+      withDir({ fsType: "tmpfs" }),
+      [
+        "warn   persist_dir   /opt/nri/optimizer/results on tmpfs, 12.0 GiB free, which is memory: results are gone after a restart",
+      ],
+    ],
+  ] as [string, Facts, string[]][]) {
+    test(what, () => {
+      const findings = diagnose(its);
+      expect(badLines(findings)).toEqual(lines);
+      expect(isHealthy(findings)).toBe(!lines.some((line) => line.startsWith("WRONG")));
+    });
+  }
+});
