@@ -3,11 +3,14 @@ import { chmodSync, rmSync } from "node:fs";
 /** Builds dist/optimizer: one executable with Bun, the program and the shim in it. */
 const outfile = "dist/optimizer";
 rmSync(outfile, { force: true }); // it may be running: a new file, not new bytes in the old one
+const git = Bun.spawnSync(["git", "describe", "--always", "--dirty"]);
+const commit = git.exitCode === 0 ? git.stdout.toString().trim() : "unknown commit";
 const result = await Bun.build({
   entrypoints: ["src/main.ts"],
   minify: true,
   bytecode: true,
   format: "esm",
+  define: { BUILD_COMMIT: JSON.stringify(commit) },
   compile: {
     outfile,
     // A root daemon must not take settings from the folder it happens to be started in.

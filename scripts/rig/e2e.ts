@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { fetchPackages } from "./packages.ts";
+import { fetchPackages, fetchZooPackages } from "./packages.ts";
 import { runSandboxed } from "./sandbox.ts";
 
 const E2E_FOLDER = join("test", "e2e");
@@ -29,9 +29,11 @@ async function findObstacle(): Promise<string | undefined> {
   if (process.platform !== "linux") return `they need Linux, and this is ${process.platform}`;
   if (process.getuid?.() !== 0) return "they need root (mounts, cgroups, fanotify): run them with sudo";
   try {
-    await fetchPackages((line) => console.error(`rig: ${line}`));
+    const log = (line: string) => console.error(`rig: ${line}`);
+    await fetchPackages(log);
+    await fetchZooPackages(log);
   } catch (error) {
-    return `the container runtimes cannot be fetched: ${error instanceof Error ? error.message : String(error)}`;
+    return `the packages cannot be fetched: ${error instanceof Error ? error.message : String(error)}`;
   }
   return undefined;
 }

@@ -1,9 +1,10 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./command.ts";
-import { folderLayer, type Layer, type LayerEntry } from "./layers.ts";
+import { debianLayer, GROUP, PASSWD, packageLayer } from "./debian-layers.ts";
+import type { Layer, LayerEntry } from "./layers.ts";
 import { buildImage, type Image, type ImageName } from "./oci.ts";
 import type { Packages } from "./packages.ts";
+import { compileProgram } from "./programs.ts";
 
 /** The image that every pod's first container is made of. Both versions of containerd are told this name. */
 export const PAUSE_NAME = "rig.invalid/pause:1";
@@ -25,7 +26,7 @@ export class Images {
   /** One static binary that waits. */
   pause(): Promise<Image> {
     return this.#once("pause", async () => {
-      const program = await this.#compile("pause");
+      const program = await compileProgram(this.#folder, "pause");
       return buildImage(this.#folder, {
         names: [PAUSE_NAME],
         layers: [[{ kind: "copy", path: "/pause", source: program, mode: 0o755 }]],
@@ -40,7 +41,7 @@ export class Images {
    */
   static(name: ImageName = "docker.io/library/static:latest"): Promise<Image> {
     return this.#once(`static ${name}`, async () => {
-      const program = await this.#compile("static");
+      const program = await compileProgram(this.#folder, "static");
       return buildImage(this.#folder, {
         names: [name],
         layers: [[{ kind: "copy", path: "/static", source: program, mode: 0o755 }], dataLayer()],
@@ -52,11 +53,9 @@ export class Images {
   /** busybox, with a hard link for each of its commands in /bin, as the official image has. */
   busybox(name: ImageName = "docker.io/library/busybox:latest"): Promise<Image> {
     return this.#once(`busybox ${name}`, async () => {
-      const program = join(this.#packages.busybox.folder, "bin", "busybox");
-      const commands = (await run([program, "--list"])).trim().split("\n");
       return buildImage(this.#folder, {
         names: [name],
-        layers: [busyboxLayer(program, commands)],
+        layers: [await busyboxLayer(this.#packages.busybox.folder)],
         config: { cmd: ["sh"], env: ["PATH=/bin"] },
       });
     });
@@ -72,7 +71,7 @@ export class Images {
       await run(["ldconfig", "-r", base.folder]);
       return buildImage(this.#folder, {
         names: [name],
-        layers: [debianLayer(base.folder), nginxLayer(nginx.folder), siteLayer()],
+        layers: [debianLayer(base.folder), packageLayer(nginx.folder, base.folder), siteLayer()],
         config: {
           entrypoint: ["/docker-entrypoint.sh"],
           cmd: ["nginx", "-g", "daemon off;"],
@@ -95,21 +94,6 @@ export class Images {
     this.#built.set(key, image);
     return image;
   }
-
-  async #compile(name: string): Promise<string> {
-    const program = join(this.#folder, name);
-    await mkdir(this.#folder, { recursive: true });
-    await run([
-      "gcc",
-      "-static",
-      "-O2",
-      "-Wall",
-      "-o",
-      program,
-      join(import.meta.dir, "programs", `${name}.c`),
-    ]);
-    return program;
-  }
 }
 
 /** Where nginx listens, inside its container. */
@@ -126,28 +110,23 @@ function* dataLayer(): Generator<LayerEntry> {
   }
 }
 
-function* busyboxLayer(program: string, commands: readonly string[]): Generator<LayerEntry> {
-  for (const path of ["/bin", "/etc", "/root"]) yield { kind: "folder", path };
-  yield { kind: "folder", path: "/tmp", mode: 0o1777 };
-  yield { kind: "file", path: "/etc/passwd", content: PASSWD };
-  yield { kind: "file", path: "/etc/group", content: GROUP };
-  yield { kind: "copy", path: "/bin/busybox", source: program, mode: 0o755 };
-  for (const command of commands) {
-    if (command === "busybox") continue;
-    yield { kind: "hardlink", path: `/bin/${command}`, target: "/bin/busybox", mode: 0o755 };
-  }
-}
-
-function* debianLayer(folder: string): Generator<LayerEntry> {
-  yield* folderLayer(folder, isDocumentation);
-  yield { kind: "file", path: "/etc/passwd", content: PASSWD };
-  yield { kind: "file", path: "/etc/group", content: GROUP };
-}
-
-function nginxLayer(folder: string): Layer {
-  // The links of the merged /usr lie in the layer below already.
-  const merged = ["/bin", "/sbin", "/lib", "/lib64"];
-  return folderLayer(folder, (path) => merged.includes(path) || isDocumentation(path));
+/** The layer of the image "busybox"; `folder` is that of the unpacked package. */
+export async function busyboxLayer(folder: string): Promise<Layer> {
+  const program = join(folder, "bin", "busybox");
+  const commands = (await run([program, "--list"])).trim().split("\n");
+  return [
+    ...["/bin", "/etc", "/root"].map((path) => ({ kind: "folder", path }) as const),
+    { kind: "folder", path: "/tmp", mode: 0o1777 },
+    { kind: "file", path: "/etc/passwd", content: PASSWD },
+    { kind: "file", path: "/etc/group", content: GROUP },
+    { kind: "copy", path: "/bin/busybox", source: program, mode: 0o755 },
+    ...commands
+      .filter((command) => command !== "busybox")
+      .map(
+        (command) =>
+          ({ kind: "hardlink", path: `/bin/${command}`, target: "/bin/busybox", mode: 0o755 }) as const,
+      ),
+  ];
 }
 
 function* siteLayer(): Generator<LayerEntry> {
@@ -163,16 +142,3 @@ function* siteLayer(): Generator<LayerEntry> {
   yield { kind: "symlink", path: "/var/log/nginx/access.log", target: "/dev/stdout" };
   yield { kind: "symlink", path: "/var/log/nginx/error.log", target: "/dev/stderr" };
 }
-
-function isDocumentation(path: string): boolean {
-  return ["/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/lintian"].includes(path);
-}
-
-const PASSWD = [
-  "root:x:0:0:root:/root:/bin/sh",
-  "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin",
-  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin",
-  "",
-].join("\n");
-
-const GROUP = ["root:x:0:", "www-data:x:33:", "nogroup:x:65534:", ""].join("\n");

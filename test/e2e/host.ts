@@ -29,7 +29,15 @@ export interface ResultRecord {
   readonly ended: string | null;
   readonly image: { readonly reference: string; readonly name?: string; readonly digest?: string };
   readonly container: { readonly id: string };
-  readonly counts: { readonly listed: number; readonly unlistable: number; readonly runtime: number };
+  readonly filter: { readonly kind: string; readonly why?: string };
+  readonly counts: {
+    readonly listed: number;
+    readonly unlistable: number;
+    readonly runtime: number;
+    readonly deleted: number;
+    readonly events: number;
+  };
+  readonly layerCount: number | null;
   readonly layers: readonly number[];
 }
 

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findMirror } from "../../scripts/rig/apt.ts";
-import { pickVersion } from "../../scripts/rig/packages.ts";
+import { pickVersion } from "../../scripts/rig/package-set.ts";
 
 describe("pickVersion()", () => {
   test.each([
