@@ -289,6 +289,8 @@ static void report_open(struct opt_tracer *tracer, const struct fanotify_event_m
 	if (single_name && S_ISREG(st.stx_mode) && tracer->evictable && atomic_load(&tracer->ignoring))
 		ignore_inode(tracer, event->fd);
 	record.mount_id = st.stx_mnt_id;
+	record.token = st.stx_ino;
+	record.born_ns = (uint64_t)st.stx_btime.tv_sec * 1000000000u + st.stx_btime.tv_nsec;
 	record.size = st.stx_size;
 	record.dev_major = st.stx_dev_major;
 	record.dev_minor = st.stx_dev_minor;

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* Changes whenever a record or a signature does; checked when the shim is loaded. */
-#define OPT_ABI_VERSION 4
+#define OPT_ABI_VERSION 5
 
 /* Kinds of records. */
 enum {
@@ -67,7 +67,7 @@ struct opt_record {
 	uint32_t kind;        /*  4: OPT_RECORD_* */
 	uint64_t time_ns;     /*  8: CLOCK_MONOTONIC when the record was made */
 	uint64_t mount_id;    /* 16: the mount the file was opened through, or that is being armed */
-	uint64_t token;       /* 24: of opt_mark() or opt_barrier(); 0 for events */
+	uint64_t token;       /* 24: of opt_mark() or opt_barrier(); of OPT_RECORD_OPEN st_ino */
 	uint64_t size;        /* 32: of the file, bytes */
 	uint32_t dev_major;   /* 40: st_dev of the file, or of the root directory that is armed */
 	uint32_t dev_minor;   /* 44 */
@@ -76,6 +76,7 @@ struct opt_record {
 	uint32_t mode;        /* 56: st_mode */
 	uint16_t flags;       /* 60: by kind, above */
 	uint16_t path_length; /* 62 */
+	uint64_t born_ns;     /* 64: when the file was made, CLOCK_REALTIME; 0 where that is not known */
 };
 
 struct opt_tracer;

@@ -35,13 +35,20 @@ export function lookAtContainerd(look: Look): Findings {
   const databases = new Map(databasePaths(look, folders).map(({ key, path }) => [key, path]));
   const containers = found.flatMap(({ folder, containers }) => {
     // containerd's metadata is not read when the bundles have told all that there is to tell.
-    const lacking = containers.some(
-      ({ runtime, imageReference, isSandbox }) => runtime !== "docker" && imageReference === "" && !isSandbox,
-    );
-    const stored = lacking ? readStored(look, databases.get(rootKey(look, folder))) : [];
+    const lacking = new Set(containers.flatMap((each) => (isLacking(each) ? [each.id] : [])));
+    const path = lacking.size > 0 ? databases.get(rootKey(look, folder)) : undefined;
+    const isWanted = (namespace: string, id: string) => namespace === folder.namespace && lacking.has(id);
+    const stored = path === undefined ? [] : readStored(look, path, isWanted);
     return containers.map((container) => complete(container, stored));
   });
-  const looked = folders.map(({ state, namespace }) => `${state} (${namespace})`);
+  const states = Map.groupBy(folders, ({ state }) => state);
+  const looked = [...states].map(
+    ([state, each]) =>
+      `${state} (${each
+        .map(({ namespace }) => namespace)
+        .sort()
+        .join(", ")})`,
+  );
   const stopped =
     look.stopped === "leave out" ? [] : storedBesides(look, [...databases.values()], containers);
   return { containers: [...containers, ...stopped], looked };
@@ -91,14 +98,17 @@ function bundlesIn(look: Look, folder: TaskFolder): KnownContainer[] {
   });
 }
 
+function isLacking({ runtime, name, imageReference, isSandbox }: KnownContainer): boolean {
+  return runtime !== "docker" && !isSandbox && (name === "" || imageReference === "");
+}
+
 /** What a bundle does not tell; a container that has no name goes by its id. */
 function complete(container: KnownContainer, stored: readonly KnownContainer[]): KnownContainer {
-  const { namespace, id, name, imageReference, isSandbox } = container;
-  if (isSandbox || (name !== "" && imageReference !== "")) return container;
-  const same = stored.find((each) => each.id === id && each.namespace === namespace);
+  const { id, name, imageReference, isSandbox } = container;
+  const same = stored.find((each) => each.id === id);
   return {
     ...container,
-    name: name || same?.name || id,
+    name: isSandbox ? "" : name || same?.name || id,
     imageReference: imageReference || (same?.imageReference ?? ""),
   };
 }
@@ -110,15 +120,23 @@ function storedBesides(
   known: readonly KnownContainer[],
 ): KnownContainer[] {
   const keys = new Set(known.map(settledKey));
-  return paths
-    .flatMap((path) => readStored(look, path))
-    .filter((each) => each.namespace !== DOCKER_NAMESPACE && !keys.has(settledKey(each)));
+  return paths.flatMap((path) =>
+    readStored(
+      look,
+      path,
+      (namespace, id) =>
+        namespace !== DOCKER_NAMESPACE && !keys.has(settledKey({ runtime: "containerd", namespace, id })),
+    ),
+  );
 }
 
-function readStored({ host }: Look, path: string | undefined): KnownContainer[] {
-  if (path === undefined) return [];
+function readStored(
+  { host }: Look,
+  path: string,
+  isWanted: (namespace: string, id: string) => boolean,
+): KnownContainer[] {
   using file = host.open(path);
-  return file === undefined ? [] : readDatabase((offset, length) => file.read(offset, length));
+  return file === undefined ? [] : readDatabase((offset, length) => file.read(offset, length), isWanted);
 }
 
 /** The databases of all containerds, each once, under the identity of their root folder. */

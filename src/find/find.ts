@@ -34,14 +34,16 @@ function notFound(query: string, known: readonly KnownContainer[], { looked }: C
     near.length > 0
       ? `did you mean ${near.map((name) => `"${printable(name)}"`).join(" or ")}?`
       : "to wait until it starts, add --wait";
+  const none = known.length === 0 ? "; there is no container of any runtime" : "";
   return new FindError(
     "not-found",
-    `No container "${printable(query)}"; ${cure}\nLooked at ${looked.map(printable).join(", ")}`,
+    `No container "${printable(query)}"; ${cure}\nLooked at ${looked.map(printable).join(", ")}${none}`,
   );
 }
 
 function ambiguous(query: string, candidates: readonly FoundContainer[]): FindError {
   const rows = candidates
+    .toSorted((a, b) => (longestName(a) < longestName(b) ? -1 : 1))
     .slice(0, CANDIDATES_MAX)
     .map((each) => [
       each.id.slice(0, SHORT_ID_CHARS),
@@ -64,16 +66,23 @@ function isStopped(container: KnownContainer): FindError {
   const name = printable(longestName(container));
   return new FindError(
     "stopped",
-    `Container "${name}" (${container.id.slice(0, SHORT_ID_CHARS)}, ${where(container)}) does not run; ` +
+    `Container "${name}" (${shortId(container)}, ${where(container)}) does not run; ` +
       "start it, or add --wait and start it then",
   );
 }
 
 /** The name that tells most: `namespace/pod/container` in a pod. */
 function longestName(container: ContainerFacts): string {
-  const { pod, name, id, isSandbox } = container;
-  if (pod === undefined) return name || id.slice(0, SHORT_ID_CHARS);
+  const { pod, name, namespace, id, isSandbox } = container;
+  // An id that a user chose may be there in several namespaces of containerd.
+  if (pod === undefined && name === id && namespace !== undefined) return `${namespace}/${id}`;
+  if (pod === undefined) return name || shortId(container);
   return `${pod.namespace}/${pod.name}/${isSandbox ? "(sandbox)" : name}`;
+}
+
+/** Ids that users choose are not shortened: their beginnings are alike. */
+function shortId({ id }: ContainerFacts): string {
+  return /^[0-9a-f]{64}$/.test(id) ? id.slice(0, SHORT_ID_CHARS) : id;
 }
 
 function where({ runtime, namespace }: ContainerFacts): string {

@@ -13,6 +13,8 @@ import { errorCode } from "../sys/errno.ts";
 /** A folder with more entries is not read to its end. */
 const ENTRIES_MAX = 100_000;
 const CHUNK_BYTES = 1 << 16;
+/** Missing among node's constants; the same on all architectures that Bun runs on. */
+const O_PATH = 0o10000000;
 
 export interface HostOptions {
   /** Where /proc is. */
@@ -60,19 +62,17 @@ export class Host {
 
   /** Opens a regular file. A FIFO or a device that was put in its place is neither waited for nor touched. */
   open(path: string): OpenFile | undefined {
-    let fd: number;
     try {
-      fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+      const fd = openRegular(path);
+      if (fd === undefined) return undefined;
+      return {
+        read: (offset, length) => readAt(fd, offset, length),
+        [Symbol.dispose]: () => closeSync(fd),
+      };
     } catch (error) {
       this.#count(error);
       return undefined;
     }
-    const close = () => closeSync(fd);
-    if (!fstatSync(fd).isFile()) {
-      close();
-      return undefined;
-    }
-    return { read: (offset, length) => readAt(fd, offset, length), [Symbol.dispose]: close };
   }
 
   /** The names in a folder; none when it is not there. */
@@ -108,6 +108,17 @@ export class Host {
   #count(error: unknown): void {
     const code = errorCode(error);
     if (code === "EACCES" || code === "EPERM") this.denied++;
+  }
+}
+
+/** Finds out what it is before it is opened in earnest: to open a device can have effects already. */
+function openRegular(path: string): number | undefined {
+  const handle = openSync(path, O_PATH);
+  try {
+    if (!fstatSync(handle).isFile()) return undefined;
+    return openSync(`/proc/self/fd/${handle}`, constants.O_RDONLY | constants.O_NONBLOCK);
+  } finally {
+    closeSync(handle);
   }
 }
 

@@ -9,7 +9,7 @@ export const STORAGE_FILES = ["containers.json", "volatile-containers.json"] as 
 export function parseStorage(text: string | undefined): ContainerFacts[] {
   const list = parseJson(text);
   if (!Array.isArray(list)) return [];
-  return list.flatMap((entry: unknown) => {
+  return list.flatMap((entry: unknown): ContainerFacts[] => {
     const id = textAt(entry, "id");
     if (!isContainerId(id)) return [];
     // A JSON text inside of the JSON.

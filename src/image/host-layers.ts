@@ -14,15 +14,29 @@ export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayer
   if (root.fsType !== "overlay") {
     return { layers: undefined, why: `the root file system is ${root.fsType}, not overlay` };
   }
-  const lower = resolveLayers(
-    parseOverlayOptions(root.superOptions),
-    mountPointsOf(root),
-    (path) => kindOf(path) === "directory",
-  );
-  if (lower === undefined || !lower.every((path) => kindOf(path) === "directory")) {
+  const { lower, upper } = parseOverlayOptions(root.superOptions);
+  const seen = mountPointsOf(root);
+  const isDirectory = (path: string): boolean => kindOf(path) === "directory";
+  // Where the upper directory can be found too, it tells whether all is on one file system.
+  const all =
+    upper === undefined ? undefined : resolveLayers({ lower: [...lower, upper], upper }, seen, isDirectory);
+  const layers = all?.slice(0, -1) ?? resolveLayers({ lower, upper }, seen, isDirectory);
+  if (layers === undefined || !layers.every(isDirectory)) {
     return { layers: undefined, why: "the overlay's layers are not visible in this mount namespace" };
   }
-  return { layers: new ImageLayers(lower, { kind: kindOf, list, xattr }) };
+  const reader = { kind: kindOf, inode: inodeOf, list, xattr };
+  return { layers: new ImageLayers(layers, reader, all !== undefined && isOneFileSystem(all)) };
+}
+
+/** Then overlay shows each file with the number that it has in its layer. */
+function isOneFileSystem(folders: readonly string[]): boolean {
+  return new Set(folders.map((path) => lstat(path)?.dev)).size === 1;
+}
+
+function inodeOf(path: string): number | "shared" {
+  const stats = lstat(path);
+  if (stats === undefined) return 0;
+  return Number(stats.nlink) > 1 ? "shared" : Number(stats.ino);
 }
 
 /** Where the host sees the same super block. */

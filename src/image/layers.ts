@@ -4,10 +4,30 @@ export type PathKind = "none" | "file" | "directory" | "whiteout" | "other";
 /** What the layers are read with. Paths are latin1; nothing follows a link at the end of a path. */
 export interface LayerReader {
   kind(path: string): PathKind;
+  /**
+   * The number of the inode at a path; 0 when there is none, `shared` when it has several names: a copy
+   * of such a file gets a number of its own.
+   */
+  inode(path: string): number | "shared";
   /** The names in a directory: those that are surely regular files, and the others. */
   list(path: string): { readonly files: ReadonlySet<string>; readonly others: ReadonlySet<string> };
   /** An extended attribute, or undefined. */
   xattr(path: string, name: string): string | undefined;
+}
+
+/** A file that was opened, as far as it tells where it comes from. */
+export interface OpenedFile {
+  readonly path: string;
+  readonly inode: number;
+  /** Made while the container ran: a copy of the image's file, or another file under its name. */
+  readonly isNew: boolean;
+}
+
+/** Where a file of the image lies in it. */
+export interface ImageFile {
+  /** The path in the image: the file may have been renamed before its event was read. */
+  readonly path: string;
+  readonly layer: number;
 }
 
 /** A container can open files in any number of directories that it made: then learning begins anew. */
@@ -24,12 +44,18 @@ const xattrPrefixes = ["trusted.overlay.", "user.overlay."];
 export class ImageLayers {
   readonly #roots: readonly LayerDirectory[];
   readonly #reader: LayerReader;
+  readonly #inodesTell: boolean;
   /** For each directory its parts, one for each layer that it is visible in, topmost first. */
   readonly #directories = new Map<string, readonly LayerDirectory[]>();
 
-  /** @param lower the layers' folders on this host, the topmost first, as overlay has them */
-  constructor(lower: readonly string[], reader: LayerReader) {
+  /**
+   * @param lower the layers' folders on this host, the topmost first, as overlay has them
+   * @param inodesTell whether a file that was copied up keeps its inode number in overlay, and no new
+   *   file can have it: so it is when all layers and the upper directory are on one file system
+   */
+  constructor(lower: readonly string[], reader: LayerReader, inodesTell = false) {
     this.#reader = reader;
+    this.#inodesTell = inodesTell;
     this.#roots = lower.map(
       (path, position) => new LayerDirectory(path, lower.length - 1 - position, reader),
     );
@@ -41,13 +67,38 @@ export class ImageLayers {
     return this.#roots.length;
   }
 
+  /**
+   * The image's file that was opened, or undefined when it is none. The path alone does not tell when
+   * something was renamed: then the inode does, as overlay keeps the numbers of the image's files.
+   */
+  find({ path, inode, isNew }: OpenedFile): ImageFile | undefined {
+    const slash = path.lastIndexOf("/");
+    const folder = path.slice(0, slash);
+    const part = this.#partWith(folder, path.slice(slash + 1));
+    if (!this.#inodesTell || (part !== undefined && !isNew)) return part && { path, layer: part.layer };
+    const here = part === undefined ? 0 : this.#reader.inode(`${part.path}${path.slice(slash)}`);
+    if (part !== undefined && (here === inode || here === "shared")) return { path, layer: part.layer };
+    for (const each of this.#parts(folder)) {
+      const name = each.nameOf(inode);
+      // A name that a higher layer hides cannot have been opened.
+      if (name !== undefined && this.#partWith(folder, name) === each) {
+        return { path: `${folder}/${name}`, layer: each.layer };
+      }
+    }
+    return undefined;
+  }
+
   /** The layer (0 = bottom) that a regular file at `path` comes from; undefined when the image has none there. */
   layerOf(path: string): number | undefined {
     const slash = path.lastIndexOf("/");
-    const name = path.slice(slash + 1);
-    for (const part of this.#parts(path.slice(0, slash))) {
+    return this.#partWith(path.slice(0, slash), path.slice(slash + 1))?.layer;
+  }
+
+  /** The part of a folder that a regular file is seen in. */
+  #partWith(folder: string, name: string): LayerDirectory | undefined {
+    for (const part of this.#parts(folder)) {
       const kind = part.kind(name);
-      if (kind !== "none") return kind === "file" ? part.layer : undefined;
+      if (kind !== "none") return kind === "file" ? part : undefined;
     }
     return undefined;
   }
@@ -81,6 +132,8 @@ export class ImageLayers {
 
 /** Names asked for one by one before the whole directory is listed: that costs less from then on. */
 const PROBES_MAX = 16;
+/** Of larger folders not all files are known by their inodes. */
+const INODES_MAX = 20_000;
 
 /** A directory in one layer. */
 class LayerDirectory {
@@ -89,6 +142,7 @@ class LayerDirectory {
   readonly #reader: LayerReader;
   #probes = 0;
   #listing: ReturnType<LayerReader["list"]> | undefined;
+  #names: ReadonlyMap<number, string> | undefined;
   #markedWhiteouts: boolean | undefined;
 
   constructor(path: string, layer: number, reader: LayerReader) {
@@ -102,6 +156,22 @@ class LayerDirectory {
     // Since Linux 6.7 a whiteout may be an empty file with a mark, in a directory with another.
     if (kind !== "file" || !this.#hasMarkedWhiteouts()) return kind;
     return this.#attribute(`${this.path}/${name}`, "whiteout") === undefined ? "file" : "whiteout";
+  }
+
+  /** The name of a regular file by its inode number. */
+  nameOf(inode: number): string | undefined {
+    this.#names ??= this.#readInodes();
+    return this.#names.get(inode);
+  }
+
+  #readInodes(): ReadonlyMap<number, string> {
+    this.#listing ??= this.#reader.list(this.path);
+    const names = new Map<number, string>();
+    for (const name of [...this.#listing.files].slice(0, INODES_MAX)) {
+      const inode = this.#reader.inode(`${this.path}/${name}`);
+      if (inode !== "shared") names.set(inode, name);
+    }
+    return names;
   }
 
   /** Whether it hides all that lower layers have in it. */

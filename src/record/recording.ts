@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { isListable } from "../formats/list.ts";
 import type { Counts } from "../formats/provenance.ts";
-import type { ImageLayers } from "../image/layers.ts";
+import type { ImageFile, ImageLayers } from "../image/layers.ts";
 import { DELETED_SUFFIX } from "../trace/records.ts";
 import type { FileOpen, Loss, TraceObserver } from "../trace/trace.ts";
 
@@ -83,18 +83,21 @@ export class Recording implements TraceObserver {
   }
 
   #openInImage(file: FileOpen, layers: ImageLayers): void {
-    const layer = layers.layerOf(file.path);
-    if (layer !== undefined) return this.#add(file, layer);
-    // A file of a lower layer that was removed or replaced since keeps its number of links, so that the
-    // kernel's suffix is all that tells of it. Being gone now, it was of the image when it was opened.
-    if (file.path.endsWith(DELETED_SUFFIX)) {
-      const path = file.path.slice(0, -DELETED_SUFFIX.length);
-      const layerBefore = layers.layerOf(path);
-      if (layerBefore !== undefined) return this.#add({ ...file, path }, layerBefore);
-    }
+    const found = layers.find(file) ?? this.#findDeleted(file, layers);
+    if (found !== undefined) return this.#add({ ...file, path: found.path }, found.layer);
     if (file.deleted) this.counts.deleted++;
     else if (this.#runtimeFiles) this.#add(file, LAYER_UNKNOWN);
     else this.counts.runtime++;
+  }
+
+  /**
+   * A file of a lower layer that was removed or replaced since keeps its number of links, so that the
+   * kernel's suffix is all that tells of it. Being gone now, it was of the image when it was opened.
+   */
+  #findDeleted(file: FileOpen, layers: ImageLayers): ImageFile | undefined {
+    if (!file.path.endsWith(DELETED_SUFFIX) && !file.deleted) return undefined;
+    const path = file.path.endsWith(DELETED_SUFFIX) ? file.path.slice(0, -DELETED_SUFFIX.length) : file.path;
+    return layers.find({ ...file, path });
   }
 
   lost(loss: Loss): void {

@@ -61,6 +61,8 @@ function describe(pid: number, path: string): FileOpen | undefined {
     elapsedUs: 0,
     mode: stats?.mode ?? REGULAR_FILE,
     deleted,
+    inode: stats?.ino ?? 0,
+    isNew: false,
     exec: false,
     pid,
     before: true,

@@ -7,6 +7,10 @@ export interface OpenRecord {
   readonly mountId: number;
   /** `st_dev` of the file. */
   readonly device: DeviceNumber;
+  /** `st_ino`, its lowest 53 bits: overlay may keep the number of a layer in the highest ones. */
+  readonly inode: number;
+  /** When the file was made, milliseconds of the epoch; 0 where the file system does not tell. */
+  readonly bornMs: number;
   readonly sizeBytes: number;
   readonly pid: number;
   /** `st_mode`, of which the format bits matter. */
@@ -66,13 +70,15 @@ export function deviceNumber(major: number, minor: number): DeviceNumber {
   return (major * 0x100000 + minor) as DeviceNumber;
 }
 
-const HEADER_BYTES = 64;
+const HEADER_BYTES = 72;
 /** PATH_MAX plus room for " (deleted)", plus the header and padding. */
 const RECORD_BYTES_MAX = 4096 + 256;
 const FLAG_EXEC = 1;
 const FLAG_DELETED = 2;
 /** What the kernel appends to the path of a file that has no name any more. */
 export const DELETED_SUFFIX = " (deleted)";
+/** Of the upper half of an inode number, what a JavaScript number can hold. */
+const INODE_HIGH_MASK = 0x1f_ffff;
 const TWO_TO_32 = 0x1_0000_0000;
 
 /** Decodes the shim's stream of records. Pure: bytes in, records out. */
@@ -152,6 +158,8 @@ function decodeOpen(bytes: Buffer, at: number): OpenRecord {
     timeNs: readUInt64(bytes, at + 8),
     mountId: readUInt64(bytes, at + 16),
     device: readDevice(bytes, at),
+    inode: bytes.readUInt32LE(at + 24) + (bytes.readUInt32LE(at + 28) & INODE_HIGH_MASK) * TWO_TO_32,
+    bornMs: readUInt64(bytes, at + 64) / 1e6,
     sizeBytes: readUInt64(bytes, at + 32),
     pid: bytes.readInt32LE(at + 48),
     mode: bytes.readUInt32LE(at + 56),

@@ -8,6 +8,10 @@ export interface FileOpen {
   readonly elapsedUs: number;
   readonly mode: number;
   readonly deleted: boolean;
+  /** `st_ino`, its lowest 53 bits. */
+  readonly inode: number;
+  /** The file was made, or copied up, while the trace was on. */
+  readonly isNew: boolean;
   readonly exec: boolean;
   readonly pid: number;
   /** It was open or mapped already when the trace began. */

@@ -1,10 +1,17 @@
-import { errnoName, SyscallError } from "../sys/errno.ts";
+import { errnoName, errorCode, SyscallError } from "../sys/errno.ts";
 import type { MarkScope, NativeTracer, Shim } from "../sys/shim.ts";
 import { type ByteStream, openStream } from "../sys/stream.ts";
 import { isHostRoot, readMounts } from "./process-mounts.ts";
 import { type DeviceNumber, type OpenRecord, RecordDecoder, type TraceRecord } from "./records.ts";
 import { Router } from "./router.ts";
-import { type ArmOptions, type Loss, type Trace, TraceError, type TraceObserver } from "./trace.ts";
+import {
+  type ArmOptions,
+  type FileOpen,
+  type Loss,
+  type Trace,
+  TraceError,
+  type TraceObserver,
+} from "./trace.ts";
 
 interface ActiveTrace {
   readonly token: number;
@@ -16,7 +23,10 @@ interface ActiveTrace {
   readonly armed: PromiseWithResolvers<void>;
   state: "preparing" | "marking" | "armed" | "closed";
   mountId: number | undefined;
+  /** Of the monotonic clock. */
   armedAtNs: number;
+  /** Of the clock that files are stamped with; before the mark. */
+  readonly armingAtMs: number;
 }
 
 /** All traces of this process: one fanotify group, one stream, told apart by mount. */
@@ -77,6 +87,7 @@ export class Tracer {
       state: "preparing",
       mountId: undefined,
       armedAtNs: 0,
+      armingAtMs: Date.now(),
     };
     if (this.#traces.size === 0) this.#native.queuePeak({ reset: true });
     this.#traces.set(trace.token, trace);
@@ -217,15 +228,12 @@ export class Tracer {
     const routed = this.#router.route(event);
     if (routed === undefined) return;
     const { target: trace, path } = routed;
-    trace.observer.open({
-      path,
-      sizeBytes: event.sizeBytes,
-      elapsedUs: Math.max(0, Math.round((event.timeNs - trace.armedAtNs) / 1000)),
-      mode: event.mode,
-      deleted: event.deleted,
-      exec: event.exec,
-      pid: event.pid,
-    });
+    try {
+      trace.observer.open(fileOpen(event, path, trace));
+    } catch (error) {
+      // What keeps one file from being recorded, such as EMFILE, is that trace's loss and nobody else's.
+      trace.observer.lost(`event lost: ${errorCode(error) ?? String(error)}`);
+    }
   }
 
   #arming(token: number, mountId: number): void {
@@ -295,6 +303,22 @@ function lossOfMark(code: string): Loss | undefined {
 
 function tracerEnded(): TraceError {
   return new TraceError("tracer-ended", "Cannot trace: the tracer has ended");
+}
+
+function fileOpen(event: OpenRecord, path: string, trace: ActiveTrace): FileOpen {
+  const { sizeBytes, mode, deleted, inode, exec, pid } = event;
+  const elapsedUs = Math.max(0, Math.round((event.timeNs - trace.armedAtNs) / 1000));
+  return {
+    path,
+    sizeBytes,
+    elapsedUs,
+    mode,
+    deleted,
+    inode,
+    isNew: event.bornMs >= trace.armingAtMs,
+    exec,
+    pid,
+  };
 }
 
 /** Whether the mark of `trace` on a mount is at the same time the mark of another trace. */

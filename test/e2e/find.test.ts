@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Container } from "../../scripts/rig/container.ts";
 import { CONTAINERD_VERSIONS, Containerd } from "../../scripts/rig/containerd.ts";
@@ -169,8 +170,12 @@ test("a containerd in mount and pid namespaces of its own", async () => {
   await reader.read();
   const found = await findContainer("default/test/test");
   expect(found).toMatchObject({ runtime: "containerd", namespace: "k8s.io", imageReference: BUSYBOX });
-  const words = await Bun.file(`/proc/${found.pid}/cmdline`).text();
-  expect(words).toBe("sleep\x001000\x00");
+  const words = () => readFileSync(`/proc/${found.pid}/cmdline`, "latin1").split("\0");
+  // What has been started may still be about to become its program.
+  await waitFor(() => words()[0] === "sleep", {
+    what: "the container's program",
+    explain: () => words().join(" "),
+  });
   child.kill("SIGTERM");
   await child.exited;
 });

@@ -19,11 +19,20 @@ const layers = new ImageLayers(["/2", "/1"], {
     const names = Object.keys(image).filter((path) => path.startsWith(`${folder}/`));
     return { files: new Set(), others: new Set(names.map((path) => path.slice(folder.length + 1))) };
   },
+  inode: () => 0,
   xattr: () => undefined,
 });
 
 function open(path: string, more: Partial<FileOpen> = {}): FileOpen {
-  const plain = { path, sizeBytes: 10, elapsedUs: 5, mode: constants.S_IFREG | 0o644, pid: 1 };
+  const plain = {
+    path,
+    sizeBytes: 10,
+    elapsedUs: 5,
+    mode: constants.S_IFREG | 0o644,
+    pid: 1,
+    inode: 7,
+    isNew: false,
+  };
   return { ...plain, deleted: false, exec: false, ...more };
 }
 

@@ -15,13 +15,14 @@ interface Fields {
   readonly status?: number;
   readonly mode?: number;
   readonly flags?: number;
+  readonly born_ns?: bigint;
   readonly path?: string;
 }
 
 /** A record as the shim writes it. */
 function encode(fields: Fields): Uint8Array {
   const path = Buffer.from(fields.path ?? "", "latin1");
-  const bytes = Buffer.alloc(Math.ceil((64 + path.byteLength) / 8) * 8);
+  const bytes = Buffer.alloc(Math.ceil((72 + path.byteLength) / 8) * 8);
   bytes.writeUInt32LE(bytes.byteLength, 0);
   bytes.writeUInt32LE(fields.kind, 4);
   bytes.writeBigUInt64LE(fields.time_ns ?? 0n, 8);
@@ -35,7 +36,8 @@ function encode(fields: Fields): Uint8Array {
   bytes.writeUInt32LE(fields.mode ?? 0, 56);
   bytes.writeUInt16LE(fields.flags ?? 0, 60);
   bytes.writeUInt16LE(path.byteLength, 62);
-  path.copy(bytes, 64);
+  bytes.writeBigUInt64LE(fields.born_ns ?? 0n, 64);
+  path.copy(bytes, 72);
   return bytes;
 }
 
@@ -44,6 +46,8 @@ const open = {
   timeNs: 0,
   mountId: 0,
   device: deviceNumber(0, 0),
+  inode: 0,
+  bornMs: 0,
   sizeBytes: 0,
   pid: 0,
   mode: 0,
@@ -59,6 +63,8 @@ const table: readonly (readonly [string, Fields, TraceRecord])[] = [
       kind: 1,
       time_ns: 5_000_000_001n,
       mount_id: 0x1_0000_0007n,
+      token: 0xf000_0001_0000_0002n,
+      born_ns: 1_700_000_000_500_000_000n,
       size: 0x2_0000_0001n,
       dev: [8, 17],
       pid: 812,
@@ -69,6 +75,8 @@ const table: readonly (readonly [string, Fields, TraceRecord])[] = [
       ...open,
       timeNs: 5_000_000_001,
       mountId: 0x1_0000_0007,
+      inode: 0x1_0000_0002,
+      bornMs: 1_700_000_000_500,
       sizeBytes: 0x2_0000_0001,
       device: deviceNumber(8, 17),
       pid: 812,
@@ -161,16 +169,16 @@ describe("RecordDecoder.push()", () => {
   test("keeps nothing of the chunk it was given", () => {
     const decoder = new RecordDecoder();
     const [chunk = new Uint8Array(0)] = units;
-    const before = chunk.slice(0, 70);
+    const before = chunk.slice(0, 75);
     decoder.push(before);
-    expect(decoder.buffered).toBe(70);
+    expect(decoder.buffered).toBe(75);
     before.fill(0xff);
-    expect(decoder.push(chunk.slice(70))).toEqual(records.slice(0, 1));
+    expect(decoder.push(chunk.slice(75))).toEqual(records.slice(0, 1));
   });
 
-  for (const length of [0, 63, 65, 4360, 0xffffffff]) {
+  for (const length of [0, 71, 73, 4360, 0xffffffff]) {
     test(`refuses a length of ${length}`, () => {
-      const bytes = Buffer.alloc(64);
+      const bytes = Buffer.alloc(72);
       bytes.writeUInt32LE(length, 0);
       expect(() => new RecordDecoder().push(bytes)).toThrow(
         new Error(`Cannot decode a record of the shim: length ${length}`),

@@ -32,6 +32,8 @@ function event(mountId: number, path: string, more: Partial<OpenRecord> = {}): O
     timeNs: 0,
     mountId,
     device: deviceNumber(9, 9),
+    inode: 7,
+    bornMs: 0,
     sizeBytes: 0,
     pid: 812,
     mode: 0o100644,

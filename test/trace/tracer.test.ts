@@ -1,8 +1,9 @@
 import { describe, expect } from "bun:test";
-import { linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { rootOf } from "../../src/trace/process-mounts.ts";
 import { TraceError } from "../../src/trace/trace.ts";
 import { heldContainer, toolProgram, writeLayer } from "../helpers/held-container.ts";
+import { queueLimit } from "../helpers/queue-limit.ts";
 import { rootTest } from "../helpers/root.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 import { startTracer, traceOf } from "../helpers/traced.ts";
@@ -368,15 +369,6 @@ describe("Tracer.arm() refuses", () => {
   });
 });
 
-const QUEUE_LIMIT = "/proc/sys/fs/fanotify/max_queued_events";
-
-/** The kernel's limit for the queues of groups that are made now. */
-function queueLimit(events: number): Disposable {
-  const before = readFileSync(QUEUE_LIMIT);
-  writeFileSync(QUEUE_LIMIT, `${events}`);
-  return { [Symbol.dispose]: () => writeFileSync(QUEUE_LIMIT, before) };
-}
-
 describe("Tracer losses", () => {
   rootTest("a queue that overflows is told to each trace", async () => {
     const layer = Object.fromEntries(Array.from({ length: 2000 }, (_, index) => [`/many/${index}`, ""]));
@@ -392,6 +384,27 @@ describe("Tracer losses", () => {
     expect(witness.losses).toContain("queue overflow");
     expect(bystander.witness.losses).toContain("queue overflow");
     expect(witness.paths.length).toBeLessThan(2000);
+  });
+
+  rootTest("an event that its observer cannot take is that trace's loss alone", async () => {
+    await using container = await heldContainer({ root: overlay });
+    await using other = await heldContainer({ root: overlay });
+    using tracer = await startTracer();
+    const { trace, witness } = await traceOf(tracer, container.pid);
+    const bystander = await traceOf(tracer, other.pid);
+    const { open } = witness;
+    witness.open = (file) => {
+      // As looking for the file in the image's layers does when descriptors are used up.
+      if (file.path === "/a") throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+      open.call(witness, file);
+    };
+    await container.tell("open", "/a", "/b");
+    await other.tell("open", "/a");
+    await trace.drained();
+    expect(witness.paths).toEqual(["/b"]);
+    expect(witness.losses).toEqual(["event lost: EMFILE"]);
+    expect(bystander.witness.paths).toEqual(["/a"]);
+    expect(bystander.witness.losses).toEqual([]);
   });
 
   rootTest("Trace.drained() ends while another trace has a storm", async () => {
