@@ -10,7 +10,11 @@ const result = await Bun.build({
   minify: true,
   bytecode: true,
   format: "esm",
-  define: { BUILD_COMMIT: JSON.stringify(commit) },
+  define: {
+    BUILD_COMMIT: JSON.stringify(commit),
+    // Else it is that of whoever builds, a test run for example.
+    "process.env.NODE_ENV": '"production"',
+  },
   compile: {
     outfile,
     // A root daemon must not take settings from the folder it happens to be started in.

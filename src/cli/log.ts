@@ -1,5 +1,5 @@
 import { fstatSync } from "node:fs";
-import { createConsola, type LogObject } from "consola";
+import { createConsola, LogLevels, type LogObject } from "consola";
 import type { Log } from "../log.ts";
 import type { Shim } from "../sys/shim.ts";
 
@@ -20,6 +20,7 @@ export function createLog(shim: Pick<Shim, "sendDatagram"> | undefined): Log {
       ? (severity: Severity, text: string) => toSyslog(shim, severity, text)
       : toStderr;
   const consola = createConsola({
+    level: LogLevels.info, // by itself it would follow NODE_ENV and CI
     reporters: [{ log: (entry) => write(severityOf(entry), entry.args.map(String).join(" ")) }],
   });
   return {
