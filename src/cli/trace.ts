@@ -1,4 +1,6 @@
 import type { ParsedArgs } from "citty";
+import { findContainer } from "../find/find.ts";
+import { waitForContainer } from "../find/wait.ts";
 import { writeAll } from "../sys/terminal.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 import { parseDuration } from "./duration.ts";
@@ -16,6 +18,7 @@ const args = {
     valueHint: "DIR",
     description: "Run the command in this root file system, which stays as it is",
   },
+  wait: { type: "boolean", description: "Wait until a container of that name or image starts" },
   timeout: { type: "string", valueHint: "TIME", description: "Stop after so long: 30s, 500ms, 2m" },
   settle: { type: "string", valueHint: "TIME", description: "Stop when no new file was opened for so long" },
   "until-line": {
@@ -42,6 +45,7 @@ export const traceCommand = makeCommand({
   examples: [
     ["optimizer trace web", "the running container named web, until it ends or Ctrl-C"],
     ["optimizer trace --settle 5s --output list web", "until no new file came for 5 seconds; for a builder"],
+    ["optimizer trace --wait nginx:1.27", "the next container of an image, from its first process on"],
     ["optimizer trace -- python3 app.py", "a command on this machine"],
     ["optimizer trace --rootfs ./rootfs -- nginx -t", "a command in an unpacked image, which stays as it is"],
   ],
@@ -72,6 +76,7 @@ async function findTarget(flags: Flags, command: readonly string[] | undefined):
     const cure = "name one of: CONTAINER, --pid PID, -- COMMAND [ARG…]";
     throw new UsageError(`${given > 1 ? "More than one thing" : "Nothing"} to trace; ${cure}`);
   }
+  if (container === undefined && flags.wait) throw new UsageError("--wait goes with the name of a container");
   if (command === undefined && (rootfs !== undefined || flags["until-line"] !== undefined)) {
     throw new UsageError("--rootfs and --until-line go with a command; put it behind --");
   }
@@ -79,7 +84,24 @@ async function findTarget(flags: Flags, command: readonly string[] | undefined):
     return { kind: "command", command, rootfs, piped: flags["until-line"] !== undefined };
   }
   if (pid !== undefined) return { kind: "process", pid: parsePid(pid), name: `process ${pid}` };
-  throw new UsageError(`Finding container "${container}" is not possible yet; use --pid`);
+  return await findProcess(container ?? "", flags.wait ?? false);
+}
+
+async function findProcess(query: string, wait: boolean): Promise<TargetOptions> {
+  if (!wait) {
+    const { pid, id, name } = await findContainer(query);
+    return { kind: "process", pid, name: name || id };
+  }
+  const interrupt = new AbortController();
+  const onInterrupt = (): void => interrupt.abort(new Error("Interrupted while waiting"));
+  process.once("SIGINT", onInterrupt);
+  try {
+    const onLook = (): void => void process.stderr.write(`Waiting for a container "${query}" to start\n`);
+    const { pid, id, name } = await waitForContainer(query, { signal: interrupt.signal, onLook });
+    return { kind: "process", pid, name: name || id };
+  } finally {
+    process.off("SIGINT", onInterrupt);
+  }
 }
 
 function parsePid(text: string): number {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { run } from "../../scripts/rig/command.ts";
 import type { Container } from "../../scripts/rig/container.ts";
 import { CONTAINERD_VERSIONS, Containerd } from "../../scripts/rig/containerd.ts";
 import { Docker, ENGINE_IMAGE, fetchEngines, Podman } from "../../scripts/rig/engines.ts";
@@ -21,11 +22,19 @@ const images = new Images(join(currentRun().folder, "images"), packages);
 const { cgroup } = currentRun();
 const SLEEP = ["sleep", "1000"];
 
-/** Finds a container by its id, by the shortest beginning of it that will do, and by its names. */
+/**
+ * Finds a container by its id, by the shortest beginning of it that will do, and by its names; and traces it by each:
+ * what it executes is open, and so comes first.
+ */
 async function expectFound(expected: FoundContainer, names: readonly string[]): Promise<void> {
-  const { id } = expected;
+  const { id, pid } = expected;
+  const program = readlinkSync(`/proc/${pid}/exe`);
   for (const query of [id, await uniquePrefix(id), ...names]) {
     expect(await findContainer(query)).toEqual(expected);
+    const list = await run([join(ROOT, "dist/optimizer"), "trace", query, "--timeout", "100ms", "--list"]);
+    expect({ query, list: list.split("\n") }).toMatchObject({
+      list: [program, ...list.split("\n").slice(1)],
+    });
   }
 }
 
