@@ -40,7 +40,8 @@
 #define EVENTS (FAN_OPEN | FAN_OPEN_EXEC)
 
 enum {
-	BATCH_EVENTS = 256,       /* descriptors that one read() may install at once */
+	BATCH_EVENTS = 256,       /* descriptors that one read() may install at once; fewer where few are allowed */
+	BATCH_EVENTS_MIN = 4,
 	OUT_BYTES = 256 * 1024,   /* records that are collected before they are written */
 	FLUSH_BYTES = OUT_BYTES - 8192, /* written when so many are there, which leaves room for the longest one */
 	STREAM_BYTES = 4 << 20,   /* what the stream may hold while the reader is busy */
@@ -88,6 +89,7 @@ struct opt_tracer {
 	int wake_fd;   /* eventfd: something of the fields below has changed */
 	int stream_fd; /* writing end */
 	int proc_fd;   /* /proc/self/fd */
+	size_t batch_bytes;
 	uint32_t mount_id_mask;
 	bool evictable;
 	pid_t own_pid;
@@ -436,10 +438,10 @@ static void *drain_main(void *argument)
 		begin_barrier(tracer);
 		if (tracer->out_length > 0 && now_ns() >= tracer->write_due_ns)
 			flush_records(tracer);
-		length = read(tracer->fan_fd, tracer->events, sizeof(tracer->events));
+		length = read(tracer->fan_fd, tracer->events, tracer->batch_bytes);
 		if (length > 0) {
 			handle_batch(tracer, length);
-			if (length > (ssize_t)sizeof(tracer->events) / 2)
+			if (length > (ssize_t)tracer->batch_bytes / 2)
 				sample_queue(tracer); /* not a queue that is all but empty */
 			if (tracer->barrier_pending != 0 && tracer->barrier_events_left <= 0)
 				end_barrier(tracer);
@@ -544,7 +546,7 @@ static void run_mark(struct opt_tracer *tracer, const struct mark_job *job, int 
 static void run_unmark(struct opt_tracer *tracer, const struct mark_job *job, int root_fd)
 {
 	struct statx root;
-	int rc = root_fd < 0 ? -ESRCH : stat_fd(tracer, root_fd, &root);
+	int rc = root_fd == -ENOENT ? -ESRCH : root_fd < 0 ? root_fd : stat_fd(tracer, root_fd, &root);
 
 	/* The pid may have a new owner by now, with another root. */
 	if (rc == 0 && root.stx_mnt_id != job->mount_id)
@@ -639,6 +641,19 @@ static int open_group(uint32_t options)
 	if (fd < 0 && errno == EINVAL) /* before Linux 6.13 */
 		fd = fanotify_init(flags, event_flags);
 	return fd < 0 ? -errno : fd;
+}
+
+/* A read() takes a part of the descriptors that are allowed: the rest of the program needs some, too. */
+static size_t batch_bytes(void)
+{
+	struct rlimit limit;
+	size_t events = BATCH_EVENTS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / 4 < events)
+		events = limit.rlim_cur / 4;
+	if (events < BATCH_EVENTS_MIN)
+		events = BATCH_EVENTS_MIN;
+	return events * sizeof(struct fanotify_event_metadata);
 }
 
 /* Which kind of mount id this kernel has: the one that is never used again, if it can be had. */
@@ -763,6 +778,7 @@ int32_t opt_start(uint32_t options, struct opt_tracer **tracer_out, int32_t *str
 		return -errno;
 	tracer->fan_fd = tracer->wake_fd = tracer->stream_fd = tracer->proc_fd = -1;
 	tracer->own_pid = getpid();
+	tracer->batch_bytes = batch_bytes();
 	atomic_store(&tracer->ignoring, true);
 	atomic_store(&tracer->generation, 1);
 	pthread_mutex_init(&tracer->write_lock, NULL);

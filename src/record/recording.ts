@@ -73,7 +73,9 @@ export class Recording implements TraceObserver {
       this.counts.notRegular++;
       return;
     }
-    if (this.#layers === undefined) this.#openAnywhere(file);
+    // A file opened by its handle, by nobody's path.
+    if (file.path === "/") this.#placeless();
+    else if (this.#layers === undefined) this.#openAnywhere(file);
     else this.#openInImage(file, this.#layers);
   }
 
@@ -86,6 +88,8 @@ export class Recording implements TraceObserver {
     const found = layers.find(file) ?? this.#findDeleted(file, layers);
     if (found !== undefined) return this.#add({ ...file, path: found.path }, found.layer);
     if (file.deleted) this.counts.deleted++;
+    else if (file.unplaced && !file.isNew)
+      this.#placeless(); // a new file is none of the image's
     else if (this.#runtimeFiles) this.#add(file, LAYER_UNKNOWN);
     else this.counts.runtime++;
   }
@@ -98,6 +102,10 @@ export class Recording implements TraceObserver {
     if (!file.path.endsWith(DELETED_SUFFIX) && !file.deleted) return undefined;
     const path = file.path.endsWith(DELETED_SUFFIX) ? file.path.slice(0, -DELETED_SUFFIX.length) : file.path;
     return layers.find({ ...file, path });
+  }
+
+  #placeless(): void {
+    this.lost("a file was opened whose path cannot be told");
   }
 
   lost(loss: Loss): void {

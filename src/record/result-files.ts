@@ -35,6 +35,9 @@ export interface ResultFilesOptions {
 const FLUSH_AFTER_MS = 250;
 /** So many lines make one write. */
 const FILES_PER_WRITE = 1000;
+/** Descriptors that are used up come back: events take many, for moments, and other results end. */
+const DESCRIPTOR_WAIT_MS = 3000;
+const DESCRIPTOR_POLL_MS = 20;
 const FILE_MODE = 0o644;
 const DIRECTORY_MODE = 0o755;
 
@@ -241,12 +244,17 @@ interface Opened {
 /** A new file that is surely ours: whatever lies at the name, be it a link, is taken away first. */
 async function create(path: string): Promise<FileHandle> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  try {
-    return await open(path, flags, FILE_MODE);
-  } catch (error) {
-    if (errorCode(error) !== "EEXIST") throw error;
-    await unlink(path);
-    return await open(path, flags, FILE_MODE);
+  const deadlineMs = performance.now() + DESCRIPTOR_WAIT_MS;
+  for (;;) {
+    try {
+      return await open(path, flags, FILE_MODE);
+    } catch (error) {
+      const code = errorCode(error);
+      if (performance.now() > deadlineMs) throw error;
+      if (code === "EEXIST") await unlink(path);
+      else if (code === "EMFILE" || code === "ENFILE") await Bun.sleep(DESCRIPTOR_POLL_MS);
+      else throw error;
+    }
   }
 }
 

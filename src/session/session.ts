@@ -131,6 +131,8 @@ export class Session {
     this.#queuePeak = this.#options.tracer.queuePeak();
     this.#end = { at: new Date(), reason };
     const written = await this.#files.finish();
+    // What kept the list from being there is told where it is looked for.
+    if (!written && this.#recording.trouble.length > 0) await this.#files.note();
     const { listed, listedBytes } = this.#recording.counts;
     return {
       reason,

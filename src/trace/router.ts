@@ -12,10 +12,13 @@ export interface RoutedRoot {
 /** How a mount leads to a trace, or `undefined` when it leads to none. */
 type Route<T> = { readonly target: T; readonly mount: Mount | undefined } | undefined;
 
-/** An event that belongs to a trace: `path` is the file's path in the traced root. */
+/** An event that belongs to a trace. */
 export interface Routed<T> {
   readonly target: T;
+  /** The file's path in the traced root, if that is known. */
   readonly path: string;
+  /** False when nobody can tell of the mount any more: then it is the path that the process used. */
+  readonly placed: boolean;
 }
 
 /** Mounts that lead nowhere are remembered too; more than this many are forgotten together. */
@@ -31,6 +34,8 @@ const ROUTES_MAX = 4096;
 export class Router<T extends RoutedRoot> {
   readonly #roots = new Map<number, T>();
   readonly #routes = new Map<number, Route<T>>();
+  /** Devices of files by trace, where layers lie on several file systems: overlay makes one up for each. */
+  readonly #fileDevices = new Map<DeviceNumber, T>();
   readonly #readMounts: (pid: number | "self") => Mount[];
 
   /** @param readMounts the mount table of a process, empty when the process is gone */
@@ -51,17 +56,27 @@ export class Router<T extends RoutedRoot> {
     for (const [mountId, root] of this.#roots) {
       if (root === target) this.#roots.delete(mountId);
     }
+    for (const [device, root] of this.#fileDevices) {
+      if (root === target) this.#fileDevices.delete(device);
+    }
     this.#routes.clear();
   }
 
   /** The trace of an event and the path in it, or undefined when it belongs to none. */
   route(event: OpenRecord): Routed<T> | undefined {
     const root = this.#roots.get(event.mountId);
-    if (root !== undefined) return { target: root, path: event.path };
+    if (root !== undefined) {
+      if (root.wholeFileSystem && event.device !== root.device) this.#fileDevices.set(event.device, root);
+      return { target: root, path: event.path, placed: true };
+    }
     const route = this.#lookUp(event);
     if (route === undefined) return undefined;
-    const path = route.mount === undefined ? event.path : pathOnFileSystem(route.mount, event.path);
-    return path === undefined ? undefined : { target: route.target, path };
+    const { target, mount } = route;
+    if (mount === undefined) return { target, path: event.path, placed: false };
+    const path = pathOnFileSystem(mount, event.path);
+    if (path !== undefined) return { target, path, placed: true };
+    // Unmounted by now: then the path begins at the mount's own root.
+    return { target, path: (mount.root === "/" ? "" : mount.root) + event.path, placed: false };
   }
 
   #lookUp(event: OpenRecord): Route<T> {
@@ -87,8 +102,8 @@ export class Router<T extends RoutedRoot> {
       const target = mount === undefined ? undefined : byDevice.get(mount.device);
       if (target !== undefined) return { target, mount };
     }
-    // The process is gone. The file's own device tells in most cases, and never names a wrong trace.
-    const target = byDevice.get(event.device);
+    // The process is gone, or the mount has no place. The file's own device tells, and never names a wrong trace.
+    const target = byDevice.get(event.device) ?? this.#fileDevices.get(event.device);
     return target === undefined ? undefined : { target, mount: undefined };
   }
 }

@@ -14,6 +14,8 @@ export interface FileOpen {
   readonly isNew: boolean;
   readonly exec: boolean;
   readonly pid: number;
+  /** The file was opened through a mount that nobody could tell of any more: `path` may begin at another folder. */
+  readonly unplaced?: boolean;
   /** It was open or mapped already when the trace began. */
   readonly before?: boolean;
 }
@@ -22,6 +24,8 @@ export interface FileOpen {
 export type Loss =
   | "queue overflow"
   | `event lost: ${string}`
+  /** A bind mount in a namespace that ended at once, a mount without a place, a file opened by its handle. */
+  | "a file was opened whose path cannot be told"
   | "tracer ended"
   /** The root was unmounted, or replaced by another one, while processes went on. */
   | "the mark had vanished"

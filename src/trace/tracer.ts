@@ -3,7 +3,7 @@ import type { MarkScope, NativeTracer, Shim } from "../sys/shim.ts";
 import { type ByteStream, openStream } from "../sys/stream.ts";
 import { isHostRoot, readMounts } from "./process-mounts.ts";
 import { type DeviceNumber, type OpenRecord, RecordDecoder, type TraceRecord } from "./records.ts";
-import { Router } from "./router.ts";
+import { type Routed, Router } from "./router.ts";
 import {
   type ArmOptions,
   type FileOpen,
@@ -227,9 +227,9 @@ export class Tracer {
   #open(event: OpenRecord): void {
     const routed = this.#router.route(event);
     if (routed === undefined) return;
-    const { target: trace, path } = routed;
+    const trace = routed.target;
     try {
-      trace.observer.open(fileOpen(event, path, trace));
+      trace.observer.open(fileOpen(event, routed));
     } catch (error) {
       // What keeps one file from being recorded, such as EMFILE, is that trace's loss and nobody else's.
       trace.observer.lost(`event lost: ${errorCode(error) ?? String(error)}`);
@@ -305,20 +305,11 @@ function tracerEnded(): TraceError {
   return new TraceError("tracer-ended", "Cannot trace: the tracer has ended");
 }
 
-function fileOpen(event: OpenRecord, path: string, trace: ActiveTrace): FileOpen {
+function fileOpen(event: OpenRecord, { target: trace, path, placed }: Routed<ActiveTrace>): FileOpen {
   const { sizeBytes, mode, deleted, inode, exec, pid } = event;
   const elapsedUs = Math.max(0, Math.round((event.timeNs - trace.armedAtNs) / 1000));
-  return {
-    path,
-    sizeBytes,
-    elapsedUs,
-    mode,
-    deleted,
-    inode,
-    isNew: event.bornMs >= trace.armingAtMs,
-    exec,
-    pid,
-  };
+  const isNew = event.bornMs >= trace.armingAtMs;
+  return { path, sizeBytes, elapsedUs, mode, deleted, inode, isNew, exec, pid, unplaced: !placed };
 }
 
 /** Whether the mark of `trace` on a mount is at the same time the mark of another trace. */

@@ -27,7 +27,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 64 };
+enum { WORDS_MAX = 64, CROWD_MAX = 16 };
 
 static pid_t storm;
 
@@ -75,9 +75,16 @@ static void private_namespace(void)
 		die("unshare");
 }
 
+static int switch_root(const char *root)
+{
+	if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+		return -1;
+	return chdir("/");
+}
+
 static void enter(const char *root)
 {
-	if (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	if (switch_root(root) < 0)
 		die("pivot_root");
 	mkdir("/proc", 0755);
 	mount("proc", "/proc", "proc", 0, NULL); /* not where the root is read-only */
@@ -115,17 +122,22 @@ static int touch_all(char **paths)
 	return rc;
 }
 
-/* Opens PREFIX0, PREFIX1 and so on. */
-static int touch_many(const char *prefix, int count)
+/* Opens PREFIX0, PREFIX1 and so on, beginning with the one of number `first`. */
+static int touch_round(const char *prefix, int count, int first)
 {
 	char path[4096];
 	int rc = 0;
 
 	for (int i = 0; i < count && rc == 0; i++) {
-		snprintf(path, sizeof(path), "%s%d", prefix, i);
+		snprintf(path, sizeof(path), "%s%d", prefix, (first + i) % count);
 		rc = touch(path);
 	}
 	return rc;
+}
+
+static int touch_many(const char *prefix, int count)
+{
+	return touch_round(prefix, count, 0);
 }
 
 static int put(const char *path, const char *text)
@@ -171,6 +183,47 @@ static int run(char **command)
 	return wait_for(child);
 }
 
+/* The same by some processes at once, each of which begins at a place of its own. */
+static int touch_crowd(const char *prefix, int count, int processes)
+{
+	pid_t children[CROWD_MAX];
+	int failed = 0;
+
+	for (int i = 0; i < processes && i < CROWD_MAX; i++) {
+		children[i] = fork();
+		if (children[i] == 0)
+			_exit(touch_round(prefix, count, count / processes * i) < 0 ? errno : 0);
+	}
+	for (int i = 0; i < processes && i < CROWD_MAX; i++) {
+		int rc = wait_for(children[i]);
+
+		if (rc != 0)
+			failed = rc < 0 ? errno : rc;
+	}
+	errno = failed;
+	return failed == 0 ? 0 : -1;
+}
+
+/* Makes a folder the root, through a mount of its own; nothing of the old root's mount is left. */
+static int pivot(const char *folder)
+{
+	return mount(folder, folder, NULL, MS_BIND, NULL) < 0 ? -1 : switch_root(folder);
+}
+
+/* Starts a program that ends with us, if not before. It says nothing on stdout, which is ours. */
+static int spawn(char **command)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(STDERR_FILENO, STDOUT_FILENO);
+		execv(command[0], command);
+		_exit(errno);
+	}
+	return child;
+}
+
 /* Opens files through the mounts of another namespace: copies of ours. */
 static int touch_unshared(char **paths)
 {
@@ -206,6 +259,8 @@ static void serve(char **words)
 		answer(touch_all(words + 1), "");
 	else if (strcmp(name, "many") == 0)
 		answer(touch_many(path, atoi(words[2])), "");
+	else if (strcmp(name, "crowd") == 0)
+		answer(touch_crowd(path, atoi(words[2]), atoi(words[3])), "");
 	else if (strcmp(name, "read") == 0)
 		answer_content(path);
 	else if (strcmp(name, "write") == 0)
@@ -222,6 +277,10 @@ static void serve(char **words)
 		answer(link(path, words[2]), "");
 	else if (strcmp(name, "symlink") == 0)
 		answer(symlink(path, words[2]), "");
+	else if (strcmp(name, "pivot") == 0)
+		answer(pivot(path), "");
+	else if (strcmp(name, "detach") == 0)
+		answer(umount2(path, MNT_DETACH), "");
 	else if (strcmp(name, "fifo") == 0)
 		answer(mkfifo(path, 0644), "");
 	else if (strcmp(name, "hold") == 0) {
@@ -229,6 +288,9 @@ static void serve(char **words)
 		answer(rc, "%d", rc);
 	} else if (strcmp(name, "run") == 0) {
 		rc = run(words + 1);
+		answer(rc, "%d", rc);
+	} else if (strcmp(name, "spawn") == 0) {
+		rc = spawn(words + 1);
 		answer(rc, "%d", rc);
 	} else if (strcmp(name, "unshared") == 0) {
 		rc = touch_unshared(words + 1);

@@ -28,6 +28,7 @@ export interface HeldContainerOptions {
 type Command =
   | "open"
   | "many"
+  | "crowd"
   | "read"
   | "write"
   | "mkdir"
@@ -37,8 +38,11 @@ type Command =
   | "link"
   | "symlink"
   | "fifo"
+  | "pivot"
+  | "detach"
   | "hold"
   | "run"
+  | "spawn"
   | "unshared"
   | "storm"
   | "calm";

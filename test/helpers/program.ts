@@ -3,9 +3,18 @@ import type { FakeConnection } from "./fake-connection.ts";
 import { FakeRuntime } from "./fake-runtime.ts";
 
 const main = join(import.meta.dir, "../../src/main.ts");
+const executable = join(import.meta.dir, "../../dist/optimizer");
+
+/** What is started: the source, in this Bun, or the one executable that `make optimizer` builds. */
+export type Program = "source" | "built";
 
 /** Starts what follows as root, but without the right to trace. */
 export const powerless = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--"];
+
+/** Starts what follows with limits as ulimit(1) takes them, one after the other: `limitedTo("-Sn 1024")`. */
+export function limitedTo(...limits: readonly string[]): string[] {
+  return ["/bin/sh", "-c", `${limits.map((limit) => `ulimit ${limit} && `).join("")}exec "$@"`, "sh"];
+}
 
 /** How the program ended, and what it said. */
 export interface Ended {
@@ -14,9 +23,13 @@ export interface Ended {
   readonly exitCode: number;
 }
 
-/** The command line of the program, run from its source. `before` is what starts it, such as setpriv. */
-export function commandLine(words: readonly string[], before: readonly string[] = []): string[] {
-  return [...before, process.execPath, main, ...words];
+/** The command line of the program, run from its source by default. `before` is what starts it, such as setpriv. */
+export function commandLine(
+  words: readonly string[],
+  before: readonly string[] = [],
+  program: Program = "source",
+): string[] {
+  return [...before, ...(program === "built" ? [executable] : [process.execPath, main]), ...words];
 }
 
 /** Runs the program to its end: `runProgram("trace", "--", "true")`. */
@@ -55,11 +68,13 @@ export interface RunningPlugin extends AsyncDisposable {
 export async function preLaunch({
   stderr = "pipe",
   before = [],
+  program = "source",
 }: {
   readonly stderr?: "pipe" | "ignore";
   readonly before?: readonly string[];
+  readonly program?: Program;
 } = {}): Promise<RunningPlugin> {
-  const child = Bun.spawn(commandLine([], before), {
+  const child = Bun.spawn(commandLine([], before, program), {
     env: { NRI_PLUGIN_NAME: "optimizer", NRI_PLUGIN_IDX: "02", NRI_PLUGIN_SOCKET: "3" },
     stdio: ["ignore", "ignore", stderr, "pipe"],
   });

@@ -11,13 +11,19 @@ export interface TemporaryFolder extends Disposable {
   at(...parts: readonly string[]): string;
 }
 
-/** Makes one on a file system that overlay takes as its upper layer. */
-export function temporaryFolder(): TemporaryFolder {
-  const parent = statfsSync(tmpdir()).type === OVERLAYFS_MAGIC ? "/dev/shm" : tmpdir();
+/** A file system in memory. */
+export const MEMORY = "/dev/shm";
+
+/** Makes one in `parent`: by default on a file system that overlay takes as its upper layer. */
+export function temporaryFolder(parent = defaultParent()): TemporaryFolder {
   const path = mkdtempSync(join(parent, "optimizer-test-"));
   return {
     path,
     at: (...parts) => join(path, ...parts),
     [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }),
   };
+}
+
+function defaultParent(): string {
+  return statfsSync(tmpdir()).type === OVERLAYFS_MAGIC ? MEMORY : tmpdir();
 }

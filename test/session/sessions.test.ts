@@ -1,75 +1,10 @@
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { type Config, defaultConfig } from "../../src/config.ts";
-import type { ContainerInfo } from "../../src/session/container.ts";
-import { Sessions } from "../../src/session/sessions.ts";
-import { loadShim } from "../../src/sys/shim.ts";
-import { type HeldContainer, heldContainer, type Layer } from "../helpers/held-container.ts";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { heldContainer } from "../helpers/held-container.ts";
 import { rootTest } from "../helpers/root.ts";
-import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
-import { type StartOptions, startTracer } from "../helpers/traced.ts";
+import { bench, files, info, json, label, list, names, runtime } from "../helpers/session-bench.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
-const runtime = { name: "containerd", version: "2.1.9" };
-const files = { "/a": "a", "/b": "bb", "/c": "ccc" };
-
-/** Sessions over a real tracer, with their log and a folder for results. */
-async function bench(options: StartOptions & { readonly startCeilingMs?: number } = {}) {
-  const stack = new AsyncDisposableStack();
-  const folder = stack.use(temporaryFolder());
-  const tracer = stack.use(await startTracer(options));
-  const lines: string[] = [];
-  const log = {
-    info: (line: string) => void lines.push(`info ${line}`),
-    warn: (line: string) => void lines.push(`warn ${line}`),
-    error: (line: string) => void lines.push(`error ${line}`),
-  };
-  const { startCeilingMs = 5000 } = options;
-  const sessions = new Sessions({ tracer, xattr: loadShim().readXattr, log, startCeilingMs });
-  const config = (more: Partial<Config> = {}): Config => ({
-    ...defaultConfig,
-    persistDir: folder.at("lists"),
-    ...more,
-  });
-  return {
-    sessions,
-    tracer,
-    folder,
-    lines,
-    config,
-    /** Starts a container of these layers, and its session. */
-    async start(id: string, more: Partial<Config> = {}, layers: readonly Layer[] = [files]) {
-      const container = stack.use(await heldContainer({ root: { kind: "overlay", layers } }));
-      await sessions.start(info(id, container), config(more), runtime);
-      return container;
-    },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  };
-}
-
-function info(
-  id: string,
-  { pid }: Pick<HeldContainer, "pid">,
-  more: Partial<ContainerInfo> = {},
-): ContainerInfo {
-  return {
-    id,
-    name: "web",
-    pid,
-    imageReference: "docker.io/library/nginx:latest",
-    imageDigest: undefined,
-    cgroupsPath: "",
-    pod: { name: "pod", namespace: "default", uid: "u" },
-    ...more,
-  };
-}
-
-const label = (id: string): string =>
-  `container ${id} (default/pod/web, image docker.io/library/nginx:latest)`;
-const list = (folder: TemporaryFolder, name = "nginx:latest"): string =>
-  readFileSync(folder.at("lists", name), "latin1");
-const json = (folder: TemporaryFolder, name = "nginx:latest") => JSON.parse(list(folder, `${name}.json`));
-const names = (folder: TemporaryFolder): string[] => readdirSync(folder.at("lists")).toSorted();
 const threeFiles = ["nginx:latest", "nginx:latest.csv", "nginx:latest.json"];
 
 describe("Sessions", () => {

@@ -47,26 +47,34 @@ function event(mountId: number, path: string, more: Partial<OpenRecord> = {}): O
 describe("Router.route()", () => {
   test("tells traces apart by their root mounts, and reads no table for that", () => {
     const { router, reads } = routerOver({});
-    expect(router.route(event(500, "/a"))).toEqual({ target: one, path: "/a" });
-    expect(router.route(event(600, "/a"))).toEqual({ target: other, path: "/a" });
+    expect(router.route(event(500, "/a"))).toEqual({ target: one, path: "/a", placed: true });
+    expect(router.route(event(600, "/a"))).toEqual({ target: other, path: "/a", placed: true });
     expect(reads).toEqual([]);
   });
 
   test("follows the root of a mount namespace within the container", () => {
     const { router } = routerOver({ 812: table(["/", other]) });
-    expect(router.route(event(700, "/etc/x"))).toEqual({ target: other, path: "/etc/x" });
+    expect(router.route(event(700, "/etc/x"))).toEqual({ target: other, path: "/etc/x", placed: true });
   });
 
   test("follows a bind mount within the container to the path in the image", () => {
     const { router } = routerOver({ 812: table(["/", one], ["/sandbox", one, "/usr/share"]) });
-    expect(router.route(event(700, "/sandbox/doc"))).toEqual({ target: one, path: "/usr/share/doc" });
+    expect(router.route(event(700, "/sandbox/doc"))).toEqual({
+      target: one,
+      path: "/usr/share/doc",
+      placed: true,
+    });
   });
 
   test("follows the host's mount of a root to the path in the image", () => {
     const { router } = routerOver({
       self: table(["/", onDisk], ["/run/c1/rootfs", one], ["/run/c2/rootfs", other]),
     });
-    expect(router.route(event(700, "/run/c2/rootfs/etc/x"))).toEqual({ target: other, path: "/etc/x" });
+    expect(router.route(event(700, "/run/c2/rootfs/etc/x"))).toEqual({
+      target: other,
+      path: "/etc/x",
+      placed: true,
+    });
   });
 
   test("does not mistake the host's own root for a container's", () => {
@@ -76,15 +84,29 @@ describe("Router.route()", () => {
 
   test("falls back on the file's device when the process is gone", () => {
     const { router } = routerOver({});
-    expect(router.route(event(700, "/a", { device: other.device }))).toEqual({ target: other, path: "/a" });
+    const placed = false;
+    expect(router.route(event(700, "/a", { device: other.device }))).toEqual({
+      target: other,
+      path: "/a",
+      placed,
+    });
     expect(router.route(event(701, "/a"))).toBeUndefined();
+  });
+
+  test("knows the devices that overlay makes up for files of another file system than its own", () => {
+    const { router } = routerOver({});
+    const device = deviceNumber(0, 77);
+    router.route(event(600, "/bin/sh", { device }));
+    expect(router.route(event(700, "/a", { device }))).toEqual({ target: other, path: "/a", placed: false });
+    router.remove(other);
+    expect(router.route(event(700, "/a", { device }))).toBeUndefined();
   });
 
   test("never routes by device to a trace that covers its root mount alone", () => {
     const { router } = routerOver({ 812: table(["/", onDisk]) });
     router.add(800, onDisk);
     expect(router.route(event(700, "/a", { device: onDisk.device }))).toBeUndefined();
-    expect(router.route(event(800, "/a"))).toEqual({ target: onDisk, path: "/a" });
+    expect(router.route(event(800, "/a"))).toEqual({ target: onDisk, path: "/a", placed: true });
   });
 
   test("looks a mount up once, also one that leads nowhere", () => {
@@ -96,10 +118,10 @@ describe("Router.route()", () => {
     expect(reads).toEqual(["self", 812, "self", 813]);
   });
 
-  test("leaves out a path that is not below a known mount", () => {
-    const { router } = routerOver({ self: table(["/run/c1/rootfs", one]) });
-    expect(router.route(event(700, "/run/c1/rootfs/a"))?.path).toBe("/a");
-    expect(router.route(event(700, "/elsewhere"))).toBeUndefined();
+  test("takes a path that is not below its mount any more to begin there: it was unmounted", () => {
+    const { router } = routerOver({ 812: table(["/", one], ["/sandbox", one, "/usr/share"]) });
+    expect(router.route(event(700, "/sandbox/a"))?.path).toBe("/usr/share/a");
+    expect(router.route(event(700, "/b"))).toEqual({ target: one, path: "/usr/share/b", placed: false });
   });
 
   test("stays right when more mounts than it remembers come by", () => {
