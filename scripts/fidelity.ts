@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { Host } from "../test/e2e/host.ts";
 import { compareLists } from "./rig/compare.ts";
 import type { ContainerdVersion } from "./rig/containerd.ts";
 import { observeWorkload, type RecordedRun, recordWorkload, TAU_MIN } from "./rig/fidelity.ts";
+import { Host } from "./rig/host.ts";
 import { Images } from "./rig/images.ts";
 import { fetchPackages, fetchZooPackages } from "./rig/packages.ts";
 import { currentRun, runSandboxed } from "./rig/sandbox.ts";

@@ -1,5 +1,5 @@
-import type { Host, ResultRecord } from "../../test/e2e/host.ts";
 import type { Containerd } from "./containerd.ts";
+import type { Host, ResultRecord } from "./host.ts";
 import { straceOpens } from "./strace.ts";
 import { waitFor } from "./wait.ts";
 import { readiness, type Workload } from "./zoo.ts";

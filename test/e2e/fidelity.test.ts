@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { compareLists } from "../../scripts/rig/compare.ts";
 import { observeWorkload, recordWorkload, TAU_MIN } from "../../scripts/rig/fidelity.ts";
+import { Host } from "../../scripts/rig/host.ts";
 import { Images } from "../../scripts/rig/images.ts";
 import { fetchPackages, fetchZooPackages } from "../../scripts/rig/packages.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { makeWorkload, WORKLOADS } from "../../scripts/rig/zoo.ts";
-import { Host } from "./host.ts";
 
 const packages = await fetchPackages(console.error);
 const zooPackages = await fetchZooPackages(console.error);

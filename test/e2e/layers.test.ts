@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { CONTAINERD_VERSIONS } from "../../scripts/rig/containerd.ts";
+import { Host } from "../../scripts/rig/host.ts";
 import { Images } from "../../scripts/rig/images.ts";
 import type { Layer, LayerEntry } from "../../scripts/rig/layers.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
-import { Host } from "./host.ts";
 import { applyLayers, randomLayers } from "./image-model.ts";
 import { shellLayer } from "./shell-layer.ts";
 

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { recordWorkload } from "../../scripts/rig/fidelity.ts";
+import { Host } from "../../scripts/rig/host.ts";
 import { Images } from "../../scripts/rig/images.ts";
 import { fetchPackages, fetchZooPackages } from "../../scripts/rig/packages.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { makeWorkload, type WorkloadName } from "../../scripts/rig/zoo.ts";
-import { Host } from "./host.ts";
 
 const RUNS = 3;
 

@@ -2,12 +2,12 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { CONTAINERD_VERSIONS } from "../../scripts/rig/containerd.ts";
+import { Host, LAUNCHES } from "../../scripts/rig/host.ts";
 import { Images, NGINX_PID_FILE, STATIC_FILES } from "../../scripts/rig/images.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { straceOpens } from "../../scripts/rig/strace.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
-import { Host, LAUNCHES } from "./host.ts";
 
 const packages = await fetchPackages(console.error);
 const images = new Images(join(currentRun().folder, "images"), packages);

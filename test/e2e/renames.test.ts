@@ -1,13 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { compareLists } from "../../scripts/rig/compare.ts";
+import { Host } from "../../scripts/rig/host.ts";
 import { Images } from "../../scripts/rig/images.ts";
 import type { LayerEntry } from "../../scripts/rig/layers.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
 import { compileProgram } from "../../scripts/rig/programs.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { straceOpens } from "../../scripts/rig/strace.ts";
-import { Host } from "./host.ts";
 
 const FILES = 200;
 const packages = await fetchPackages(console.error);

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CONTAINERD_VERSIONS } from "../../scripts/rig/containerd.ts";
+import { Host } from "../../scripts/rig/host.ts";
 import { Images } from "../../scripts/rig/images.ts";
 import type { LayerEntry } from "../../scripts/rig/layers.ts";
 import type { ImageName } from "../../scripts/rig/oci.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
-import { Host } from "./host.ts";
 
 const packages = await fetchPackages(console.error);
 const images = new Images(join(currentRun().folder, "images"), packages);

@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
+import type { ResultRecord } from "../../scripts/rig/host.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
 import { type HeldContainer, heldContainer, writeLayer } from "../helpers/held-container.ts";
 import { holdingsOf } from "../helpers/holdings.ts";
 import { type FakeContainer, fakeContainer } from "../helpers/nri-messages.ts";
 import { limitedTo, preLaunch, type RunningPlugin } from "../helpers/program.ts";
 import { MEMORY, type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
-import type { ResultRecord } from "./host.ts";
 
 /** More than there may be fanotify groups, and than a soft limit of 1024 descriptors allows at four each. */
 const CONTAINERS = 300;

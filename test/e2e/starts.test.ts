@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { CONTAINERD_VERSIONS } from "../../scripts/rig/containerd.ts";
+import { Host } from "../../scripts/rig/host.ts";
 import { Images, STATIC_FILES } from "../../scripts/rig/images.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
-import { Host } from "./host.ts";
 
 const STARTS = 200;
 const HOGS = 4;

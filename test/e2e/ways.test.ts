@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { release } from "node:os";
 import { join } from "node:path";
 import { CONTAINERD_VERSIONS, type ContainerdVersion } from "../../scripts/rig/containerd.ts";
+import { Host, type ResultRecord } from "../../scripts/rig/host.ts";
 import { Images } from "../../scripts/rig/images.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
@@ -22,7 +23,6 @@ import {
   WAYS_PROGRAM,
   type Way,
 } from "../helpers/ways.ts";
-import { Host, type ResultRecord } from "./host.ts";
 
 const packages = await fetchPackages(console.error);
 const scratch = join(currentRun().folder, "ways");

@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../../scripts/rig/command.ts";
-import { Containerd, type ContainerdVersion } from "../../scripts/rig/containerd.ts";
-import type { Packages } from "../../scripts/rig/packages.ts";
-import { ROOT } from "../../scripts/rig/paths.ts";
-import { childrenOf } from "../../scripts/rig/processes.ts";
-import { currentRun } from "../../scripts/rig/sandbox.ts";
-import { waitFor } from "../../scripts/rig/wait.ts";
+import { run } from "./command.ts";
+import { Containerd, type ContainerdVersion } from "./containerd.ts";
+import type { Packages } from "./packages.ts";
+import { ROOT } from "./paths.ts";
+import { childrenOf } from "./processes.ts";
+import { currentRun } from "./sandbox.ts";
+import { waitFor } from "./wait.ts";
 
 /** How the plugin gets to its runtime. */
 export const LAUNCHES = ["pre-launched", "external"] as const;
