@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { processStat } from "../sys/process-stat.ts";
 import { type HeldCommand, holdCommand } from "./held-command.ts";
 import { watchForLine } from "./stop.ts";
 
@@ -61,13 +61,8 @@ async function processEnd(pid: number): Promise<number> {
   return 0;
 }
 
-/** Field 22 of proc_pid_stat(5); undefined for a process that is gone, or dead and not yet reaped. */
+/** Undefined for a process that is gone, or dead and not yet reaped. */
 function startTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
-  } catch {
-    return undefined;
-  }
+  const stat = processStat(pid);
+  return stat === undefined || stat.state === "Z" || stat.state === "X" ? undefined : stat.startTime;
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { processStat } from "../sys/process-stat.ts";
 
 /** Answers are remembered for so many processes; then the memory is begun anew. */
 const KNOWN_MAX = 65_536;
@@ -19,22 +19,12 @@ export class ProcessTree {
     if (pid === this.#root) return true;
     const known = this.#known.get(pid);
     if (known !== undefined) return known;
-    const parent = parentOf(pid);
+    const parent = processStat(pid)?.parent;
     if (parent === undefined) return "unknown";
     const answer = parent === 0 ? false : this.has(parent);
     if (answer === "unknown") return answer;
     if (this.#known.size >= KNOWN_MAX) this.#known.clear();
     this.#known.set(pid, answer);
     return answer;
-  }
-}
-
-/** Field 4 of proc_pid_stat(5). */
-function parentOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-  } catch {
-    return undefined;
   }
 }
