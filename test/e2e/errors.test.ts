@@ -78,7 +78,7 @@ describe("what a new user meets", () => {
     [
       "who names a container that is not there",
       [program, "trace", "nobody"],
-      /^No container "nobody"; to wait until it starts, add --wait\nLooked at \S+ \(k8s\.io\), the command lines and cgroups of \d+ processes$/,
+      /^No container "nobody"; to wait until it starts, add --wait\nLooked at \S+ \(k8s\.io\), (?:\/run\/runc, )?the command lines and cgroups of \d+ processes$/,
       1,
     ],
     [
