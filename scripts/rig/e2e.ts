@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fetchEngines } from "./engines.ts";
-import { fetchPackages, fetchZooPackages } from "./packages.ts";
+import { fetchBuilderPackages, fetchPackages, fetchZooPackages } from "./packages.ts";
 import { runSandboxed } from "./sandbox.ts";
 
 const E2E_FOLDER = join("test", "e2e");
@@ -33,6 +33,7 @@ async function findObstacle(): Promise<string | undefined> {
     const log = (line: string) => console.error(`rig: ${line}`);
     await fetchPackages(log);
     await fetchZooPackages(log);
+    await fetchBuilderPackages(log);
     await fetchEngines(log);
   } catch (error) {
     return `the packages cannot be fetched: ${error instanceof Error ? error.message : String(error)}`;

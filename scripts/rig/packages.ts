@@ -29,11 +29,19 @@ const ZOO = {
   redis: { suite: "bookworm", packages: ["redis-server"], version: "7.0.15", dependencies: "closure" },
 } as const satisfies Record<string, Recipe>;
 
+/** The builders of images that lists are given to. */
+const BUILDERS = {
+  stargz: { suite: "bookworm", packages: ["stargz-snapshotter"], version: "0.12.0", dependencies: "alone" },
+  squashfs: { suite: "bookworm", packages: ["squashfs-tools"], version: "4.5.1", dependencies: "closure" },
+} as const satisfies Record<string, Recipe>;
+
 export type Packages = Readonly<Record<keyof typeof RIG, Unpacked>>;
 export type ZooPackages = Readonly<Record<keyof typeof ZOO, Unpacked>>;
+export type BuilderPackages = Readonly<Record<keyof typeof BUILDERS, Unpacked>>;
 
 const rig = new PackageSet({ folder: join(CACHE, "packages"), recipes: RIG, above: { nginx: "base" } });
 const zoo = new PackageSet({ folder: join(CACHE, "zoo"), recipes: ZOO });
+const builders = new PackageSet({ folder: join(CACHE, "builders"), recipes: BUILDERS });
 
 /** Fetches and unpacks the rig's packages into the cache, unless they are there. `log` gets a line for each step. */
 export function fetchPackages(log: (line: string) => void): Promise<Packages> {
@@ -43,4 +51,9 @@ export function fetchPackages(log: (line: string) => void): Promise<Packages> {
 /** The same for the programs of the zoo. */
 export function fetchZooPackages(log: (line: string) => void): Promise<ZooPackages> {
   return zoo.fetch(log);
+}
+
+/** The same for the builders. */
+export function fetchBuilderPackages(log: (line: string) => void): Promise<BuilderPackages> {
+  return builders.fetch(log);
 }
