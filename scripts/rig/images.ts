@@ -132,6 +132,9 @@ export async function busyboxLayer(folder: string): Promise<Layer> {
 function* siteLayer(): Generator<LayerEntry> {
   const copy = (path: string, file: string, mode = 0o644) =>
     ({ kind: "copy", path, source: join(import.meta.dir, "nginx", file), mode }) as const;
+  // Those of the layers below too, as image builders do: ctr-remote does not move a file whose folders are not entries.
+  for (const path of ["/etc", "/etc/nginx", "/var", "/var/log", "/var/log/nginx"])
+    yield { kind: "folder", path };
   yield copy("/docker-entrypoint.sh", "docker-entrypoint.sh", 0o755);
   yield { kind: "folder", path: "/docker-entrypoint.d" };
   yield copy("/docker-entrypoint.d/10-name-server.sh", "10-name-server.sh", 0o755);
