@@ -160,6 +160,11 @@ export class Containerd implements AsyncDisposable {
     return image;
   }
 
+  /** Where a blob of the content store lies; `digest` is `sha256:…`. */
+  blobPath(digest: string): string {
+    return join(this.paths.root, "io.containerd.content.v1.content/blobs", digest.replace(":", "/"));
+  }
+
   /** Runs `ctr` in the CRI's namespace and returns its stdout. */
   ctr(...args: string[]): Promise<string> {
     return run([this.#program("ctr"), "--address", this.paths.socket, "--namespace", "k8s.io", ...args], {
