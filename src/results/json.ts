@@ -1,4 +1,5 @@
-import type { Detail, ListedFile } from "./detail.ts";
+import type { ListedFile } from "../formats/listed-file.ts";
+import type { Detail } from "./detail.ts";
 import type { StoredFile, StoredResult } from "./find-results.ts";
 import type { StoredRecord } from "./stored-record.ts";
 import type { Summary } from "./summary.ts";
@@ -26,18 +27,24 @@ export function detailJson({ summary, record, largest, layers, first, last }: De
   return {
     ...listJson(summary, result),
     record: typeof record === "string" ? null : recordJson(record),
-    largest: largest.map(file),
+    largest: largest.map(fileJson),
     layers,
-    first: first.map(file),
-    last: last.map(file),
+    first: first.map(fileJson),
+    last: last.map(fileJson),
   };
 }
 
-function recordJson({ layers: _, startedAt, endedAt, ...known }: StoredRecord) {
-  return { ...known, started: startedAt?.toISOString() ?? null, ended: endedAt?.toISOString() ?? null };
+function recordJson({ layers: _, startedAt, endedAt, merged, ...known }: StoredRecord) {
+  return {
+    ...known,
+    runs: merged?.runs ?? 1,
+    started: startedAt?.toISOString() ?? null,
+    ended: endedAt?.toISOString() ?? null,
+  };
 }
 
-function file({ path: name, sizeBytes, elapsedUs }: ListedFile) {
+/** A file of a list; null stands for what is not known. */
+export function fileJson({ path: name, sizeBytes, elapsedUs }: ListedFile) {
   return { ...text("path", name), size: sizeBytes ?? null, elapsed: elapsedUs ?? null };
 }
 
