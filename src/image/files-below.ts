@@ -2,7 +2,7 @@ import { type Dirent, readdirSync } from "node:fs";
 import { errorCode } from "../sys/errno.ts";
 
 /**
- * For an unpacked image: lists all files below one of its folders, as absolute paths inside of the image, latin1.
+ * For an unpacked image: lists all regular files below one of its folders, as absolute paths inside of the image, latin1.
  * No link is followed. Undefined where there is no such folder. What is returned throws an Error where a folder cannot
  * be read.
  */
@@ -26,6 +26,6 @@ function collect(root: Buffer, folder: string, files: string[]): void {
   for (const entry of readdirSync(path, { encoding: "latin1", withFileTypes: true }) as Dirent[]) {
     const below = `${folder}/${entry.name}`;
     if (entry.isDirectory()) collect(root, below, files);
-    else files.push(below);
+    else if (entry.isFile()) files.push(below);
   }
 }

@@ -1,4 +1,5 @@
 import type { ListedFile } from "../formats/listed-file.ts";
+import { jsonText } from "../formats/utf8.ts";
 import type { Detail } from "./detail.ts";
 import type { StoredFile, StoredResult } from "./find-results.ts";
 import type { StoredRecord } from "./stored-record.ts";
@@ -10,7 +11,7 @@ export function listJson(
   { list, csv, json }: StoredResult,
 ) {
   return {
-    ...text("name", name),
+    ...jsonText("name", name),
     files,
     bytes: bytes ?? null,
     when: when.toISOString(),
@@ -45,17 +46,9 @@ function recordJson({ layers: _, startedAt, endedAt, merged, ...known }: StoredR
 
 /** A file of a list; null stands for what is not known. */
 export function fileJson({ path: name, sizeBytes, elapsedUs }: ListedFile) {
-  return { ...text("path", name), size: sizeBytes ?? null, elapsed: elapsedUs ?? null };
+  return { ...jsonText("path", name), size: sizeBytes ?? null, elapsed: elapsedUs ?? null };
 }
 
 function path(stored: StoredFile | undefined): string | null {
   return stored === undefined ? null : stored.path.toString();
-}
-
-/** JSON is UTF-8: what is none comes as base64 besides, so that nothing is lost. */
-function text(key: string, latin1: string): Record<string, string> {
-  const bytes = Buffer.from(latin1, "latin1");
-  const decoded = bytes.toString();
-  if (Buffer.from(decoded).equals(bytes)) return { [key]: decoded };
-  return { [key]: decoded, [`${key}Base64`]: bytes.toString("base64") };
 }
