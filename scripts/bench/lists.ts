@@ -92,6 +92,9 @@ async function writeResult(path: string, seed: number): Promise<void> {
     layers,
   };
   await Bun.write(path, `${paths.join("\n")}\n`);
-  await Bun.write(`${path}.csv`, csvHeader + paths.map((each, at) => `${each},${each.length * 31},${at * 7}\n`).join(""));
+  await Bun.write(
+    `${path}.csv`,
+    csvHeader + paths.map((each, at) => `${each},${each.length * 31},${at * 7}\n`).join(""),
+  );
   await Bun.write(`${path}.json`, JSON.stringify(record));
 }

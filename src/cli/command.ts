@@ -29,7 +29,16 @@ export interface CommandOptions<T extends ArgsDef> extends Omit<HelpOptions, "ar
 
 /** Makes a command that refuses the flags it does not have. */
 export function makeCommand<const T extends ArgsDef>(options: CommandOptions<T>): Command {
-  const { name, description, args, usage = ["[FLAGS]"], examples = [], takesMany = false, run } = options;
+  const {
+    name,
+    description,
+    args,
+    usage = ["[FLAGS]"],
+    examples = [],
+    notes = [],
+    takesMany = false,
+    run,
+  } = options;
   let behind: readonly string[] | undefined;
   const definition = defineCommand({
     meta: { name, description },
@@ -39,7 +48,7 @@ export function makeCommand<const T extends ArgsDef>(options: CommandOptions<T>)
   return {
     description,
     flags: Object.entries(args).flatMap(([flag, { type }]) => (type === "positional" ? [] : [flag])),
-    help: () => formatHelp({ name, description, args, usage, examples }),
+    help: () => formatHelp({ name, description, args, usage, examples, notes }),
     async run(rawArgs) {
       // To citty the words behind "--" would be positional ones of ours.
       const separator = rawArgs.indexOf("--");

@@ -15,7 +15,8 @@ export function* listedFiles(result: StoredResult, record: StoredRecord | string
   for (const file of rowsOf(result)) {
     // The table also has files that cannot stand in the list, and those have no layer.
     const layer = layers !== undefined && isListable(file.path) ? layers[line++] : undefined;
-    yield layer === undefined || layer < 0 ? file : { ...file, layer };
+    const { path, sizeBytes, elapsedUs } = file;
+    yield layer === undefined || layer < 0 ? file : { path, sizeBytes, elapsedUs, layer };
   }
 }
 
