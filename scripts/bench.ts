@@ -1,4 +1,5 @@
 import { printDaily } from "./bench/daily.ts";
+import { printLists } from "./bench/lists.ts";
 import { describeMachine } from "./bench/machine.ts";
 import { printOneTime } from "./bench/one-time.ts";
 import { printRepeated } from "./bench/repeated.ts";
@@ -8,7 +9,7 @@ import { printStarts } from "./bench/starts.ts";
 
 /**
  * What tracing costs: no tracer, this program, the least that a recorder in C needs, strace and fatrace, in turns and
- * as medians, with the goals beside them. Judges nothing. Needs root. `make bench SECTIONS=starts,scale ROUNDS=3`.
+ * as medians, with the goals beside them; and what work on long lists takes. Judges nothing. Needs root. `make bench SECTIONS=starts,scale ROUNDS=3`.
  */
 
 const sections: Readonly<Record<string, (setup: Setup) => Promise<void>>> = {
@@ -17,6 +18,7 @@ const sections: Readonly<Record<string, (setup: Setup) => Promise<void>>> = {
   starts: printStarts,
   daily: printDaily,
   scale: printScale,
+  lists: printLists,
 };
 
 const chosen = process.env["SECTIONS"]?.split(",") ?? Object.keys(sections);

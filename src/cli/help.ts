@@ -9,17 +9,20 @@ export interface HelpOptions {
   readonly usage: readonly string[];
   /** Lines to type, and what each does. */
   readonly examples: readonly (readonly [line: string, what: string])[];
+  /** Tables that stand between the flags and the examples. */
+  readonly notes?: readonly (readonly [title: string, rows: readonly (readonly [string, string])[]])[];
 }
 
 const COLUMNS = 80;
 const GAP = 2;
 
 /** The text for `--help`, at most 80 columns wide. */
-export function formatHelp({ name, description, args, usage, examples }: HelpOptions): string {
+export function formatHelp({ name, description, args, usage, examples, notes = [] }: HelpOptions): string {
   const flags = Object.entries(args).flatMap(([flag, definition]) => {
     if (definition.type === "positional") return [];
     const hint = "valueHint" in definition && definition.valueHint ? ` ${definition.valueHint}` : "";
-    return [[`--${flag}${hint}`, definition.description ?? ""] as const];
+    const letter = "alias" in definition && definition.alias ? `-${definition.alias}, ` : "";
+    return [[`${letter}--${flag}${hint}`, definition.description ?? ""] as const];
   });
   const parts = [
     `optimizer ${name}: ${description}`,
@@ -27,6 +30,7 @@ export function formatHelp({ name, description, args, usage, examples }: HelpOpt
       .map((way, index) => `${index === 0 ? "Usage:" : "      "} optimizer ${name} ${way}`.trimEnd())
       .join("\n"),
     columns([...flags, ["--help", "This text"]]),
+    ...notes.map(([title, rows]) => `${title}:\n${columns(rows)}`),
     ...(examples.length === 0 ? [] : [`Examples:\n${examples.map(formatExample).join("\n")}`]),
   ];
   return `${parts.join("\n\n")}\n`;

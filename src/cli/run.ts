@@ -11,6 +11,9 @@ const commands: Record<string, () => Promise<Command>> = {
   trace: async () => (await import("./trace.ts")).traceCommand,
   list: async () => (await import("./list.ts")).listCommand,
   show: async () => (await import("./show.ts")).showCommand,
+  export: async () => (await import("./export.ts")).exportCommand,
+  merge: async () => (await import("./merge.ts")).mergeCommand,
+  diff: async () => (await import("./diff.ts")).diffCommand,
   doctor: async () => (await import("./doctor.ts")).doctorCommand,
   completions: async () => (await import("./completions.ts")).completionsCommand(commands),
 };
@@ -20,6 +23,8 @@ const examples = `Examples:
   optimizer trace -- nginx -t
   # what a running container opens from now on, for half a minute
   optimizer trace web --timeout 30s
+  # what was recorded, for nydusify
+  optimizer export nginx --format nydus
   # whether this host has all that is needed, and what to do if not
   optimizer doctor
 `;
