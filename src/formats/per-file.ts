@@ -1,4 +1,5 @@
-import type { ListContext, ListFormat } from "./format.ts";
+import { foldersOf } from "./folders.ts";
+import type { LeaveOut, ListContext, ListFormat } from "./format.ts";
 import { isListable } from "./list.ts";
 import type { ListedFile } from "./listed-file.ts";
 import { isUtf8 } from "./utf8.ts";
@@ -6,32 +7,48 @@ import { isUtf8 } from "./utf8.ts";
 /** Says in a few words why a format cannot hold a path, or undefined. */
 export type Objection = (path: string) => string | undefined;
 
-interface PerFile extends Pick<ListFormat, "description" | "frame"> {
+/** What a format cannot hold. */
+export interface Refusals {
   readonly objections: readonly Objection[];
-  entry(file: ListedFile, context: ListContext): string;
+  /** Whether a folder stands for all that is below it, listed or not: then none may be named. */
+  readonly isRecursive?: boolean;
 }
 
-/** A format where what becomes of a file does not depend on the others. */
-export function perFile({ objections, entry, ...format }: PerFile): ListFormat {
-  return {
-    ...format,
-    *entries(files, context, leaveOut) {
-      for (const file of files) {
-        const why = objectionTo(file.path, objections);
-        if (why === undefined) yield entry(file, context);
-        else leaveOut(file.path, why);
-      }
-    },
-  };
+/** The files that can be expressed; the others are left out. */
+export function* expressible(
+  files: readonly ListedFile[],
+  { objections, isRecursive = false }: Refusals,
+  leaveOut: LeaveOut,
+): Generator<ListedFile> {
+  const folders = isRecursive ? foldersOf(files) : undefined;
+  for (const file of files) {
+    const why = folders?.has(file.path) ? "folder of other listed files" : firstOf(objections, file.path);
+    if (why === undefined) yield file;
+    else leaveOut(file.path, why);
+  }
 }
 
-/** The first of the objections. */
-export function objectionTo(path: string, objections: readonly Objection[]): string | undefined {
+function firstOf(objections: readonly Objection[], path: string): string | undefined {
   for (const objection of objections) {
     const why = objection(path);
     if (why !== undefined) return why;
   }
   return undefined;
+}
+
+interface PerFile extends Pick<ListFormat, "description" | "frame">, Refusals {
+  entry(file: ListedFile, context: ListContext): string;
+}
+
+/** A format that has an entry for each file, whatever the others are. */
+export function perFile({ description, frame, entry, ...refusals }: PerFile): ListFormat {
+  return {
+    description,
+    ...(frame && { frame }),
+    *entries(files, context, leaveOut) {
+      for (const file of expressible(files, refusals, leaveOut)) yield entry(file, context);
+    },
+  };
 }
 
 export function newline(path: string): string | undefined {

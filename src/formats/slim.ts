@@ -6,6 +6,7 @@ export const slim = perFile({
   description: "slim build --include-paths-creport-file",
   frame: { head: '{"image":{"files":[\n', between: ",\n", tail: "\n]}}\n" },
   objections: [notUtf8],
+  isRecursive: true,
   entry: ({ path, sizeBytes }) =>
     `{"file_path":${jsonString(path)},"file_type":"File"${sizeBytes === undefined ? "" : `,"file_size":${sizeBytes}`}}`,
 });

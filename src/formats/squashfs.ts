@@ -1,11 +1,8 @@
-import { foldersOf } from "./folders.ts";
 import type { ListFormat } from "./format.ts";
-import { newline, objectionTo } from "./per-file.ts";
+import { expressible, newline } from "./per-file.ts";
 
 /** What is not listed has 0. */
 const PRIORITY_MAX = 32_767;
-
-const objections = [newline, star];
 
 /**
  * `path priority` a line, the path relative to the source folder. The highest priority, 32767, is the first file's; more
@@ -19,17 +16,11 @@ export const squashfs: ListFormat = {
   description: "mksquashfs -sort",
   frame: { head: ". 0\n", between: "", tail: "" },
   *entries(files, _, leaveOut) {
-    const folders = foldersOf(files);
-    const kept: string[] = [];
-    for (const { path } of files) {
-      const why = folders.has(path) ? "folder of other listed files" : objectionTo(path, objections);
-      if (why === undefined) kept.push(path);
-      else leaveOut(path, why);
-    }
+    const kept = [...expressible(files, { objections: [newline, star], isRecursive: true }, leaveOut)];
     const priorities = Math.min(kept.length, PRIORITY_MAX);
-    for (const [index, path] of kept.reverse().entries()) {
-      const place = kept.length - 1 - index;
-      yield `${escaped(path.slice(1))} ${PRIORITY_MAX - Math.floor((place * priorities) / kept.length)}\n`;
+    for (const [index, { path }] of [...kept.entries()].reverse()) {
+      const priority = PRIORITY_MAX - Math.floor((index * priorities) / kept.length);
+      yield `${escaped(path.slice(1))} ${priority}\n`;
     }
   },
 };
