@@ -25,7 +25,7 @@ export function readInputs(
   }
   return words.map((word) => {
     const run = readRun(findInput(word, persistDir));
-    for (const reason of run.origin.complete ? [] : run.origin.trouble) {
+    for (const reason of run.origin.complete === false ? run.origin.trouble : []) {
       process.stderr.write(`${word} may have holes: ${reason}\n`);
     }
     return run;

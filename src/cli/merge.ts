@@ -44,7 +44,7 @@ export const mergeCommand = makeCommand({
     }
     if (flags.output === undefined) writeText(lines(merged.files), undefined);
     else writeResult(merged, flags.output);
-    return merged.origin.complete ? ExitCode.done : ExitCode.incomplete;
+    return merged.origin.complete === false ? ExitCode.incomplete : ExitCode.done;
   },
 });
 

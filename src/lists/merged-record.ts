@@ -11,7 +11,7 @@ export function formatMergedRecord({ files, merged, origin }: MergedRun, optimiz
   const { reference, name, digest, startedAt, endedAt, complete, trouble, counts, layerCount } = origin;
   const head = {
     version: 1,
-    complete,
+    complete: complete ?? null,
     state: "ended",
     reason: "merged",
     trouble,

@@ -16,10 +16,16 @@ export function mergeOrigins(origins: readonly Origin[]): Origin {
       origins.map(({ endedAt }) => endedAt),
       Math.max,
     ),
-    complete: origins.every(({ complete }) => complete),
+    complete: allComplete(origins),
     trouble: [...new Set(origins.flatMap(({ trouble }) => trouble))].sort(),
     counts: sum(origins.map(({ counts }) => counts)),
   };
+}
+
+/** A known hole counts more than what nobody knows. */
+function allComplete(origins: readonly Origin[]): boolean | undefined {
+  if (origins.some(({ complete }) => complete === false)) return false;
+  return origins.every(({ complete }) => complete) ? true : undefined;
 }
 
 function agreed<T>(values: readonly T[]): T | undefined {

@@ -28,7 +28,8 @@ export interface Origin {
   readonly layerCount?: number | undefined;
   readonly startedAt?: Date | undefined;
   readonly endedAt?: Date | undefined;
-  readonly complete: boolean;
+  /** Whether it has all that was opened. */
+  readonly complete?: boolean | undefined;
   /** Named reasons why it may have holes. */
   readonly trouble: readonly string[];
   readonly counts: Partial<Counts>;

@@ -21,13 +21,11 @@ export function readRun(result: StoredResult): Run {
 }
 
 function originOf(record: StoredRecord | string): Origin {
-  if (typeof record === "string") {
-    return { complete: false, trouble: [`whether a list is complete is not known: ${record}`], counts: {} };
-  }
+  if (typeof record === "string") return { trouble: [], counts: {} };
   const { reference, name, digest, layerCount, startedAt, endedAt, complete, reason, counts } = record;
   const ended = reason ?? (record.state === "recording" ? "still being recorded" : "an unknown reason");
   const trouble =
-    complete || record.trouble.length > 0 ? record.trouble : [`a recording ended early: ${ended}`];
+    complete !== false || record.trouble.length > 0 ? record.trouble : [`a recording ended early: ${ended}`];
   return {
     reference,
     name,
@@ -35,7 +33,7 @@ function originOf(record: StoredRecord | string): Origin {
     layerCount,
     startedAt,
     endedAt,
-    complete: complete ?? false,
+    complete,
     trouble,
     counts,
   };
