@@ -21,13 +21,15 @@ export interface CommandOptions<T extends ArgsDef> extends Omit<HelpOptions, "ar
   readonly args: T;
   readonly usage?: HelpOptions["usage"];
   readonly examples?: HelpOptions["examples"];
+  /** It takes any number of words; they are in `flags._`. */
+  readonly takesMany?: boolean;
   /** `behind` are the words behind `--`. Returns the exit code. */
   readonly run: (flags: ParsedArgs<T>, behind: readonly string[] | undefined) => Promise<number>;
 }
 
 /** Makes a command that refuses the flags it does not have. */
 export function makeCommand<const T extends ArgsDef>(options: CommandOptions<T>): Command {
-  const { name, description, args, usage = ["[FLAGS]"], examples = [], run } = options;
+  const { name, description, args, usage = ["[FLAGS]"], examples = [], takesMany = false, run } = options;
   let behind: readonly string[] | undefined;
   const definition = defineCommand({
     meta: { name, description },
@@ -43,7 +45,7 @@ export function makeCommand<const T extends ArgsDef>(options: CommandOptions<T>)
       const separator = rawArgs.indexOf("--");
       const own = separator < 0 ? rawArgs : rawArgs.slice(0, separator);
       behind = separator < 0 ? undefined : rawArgs.slice(separator + 1);
-      checkFlags(own, args);
+      checkFlags(own, args, takesMany);
       const { result } = await runCommand(definition, { rawArgs: [...own] });
       return result as number;
     },

@@ -19,7 +19,8 @@ export function formatHelp({ name, description, args, usage, examples }: HelpOpt
   const flags = Object.entries(args).flatMap(([flag, definition]) => {
     if (definition.type === "positional") return [];
     const hint = "valueHint" in definition && definition.valueHint ? ` ${definition.valueHint}` : "";
-    return [[`--${flag}${hint}`, definition.description ?? ""] as const];
+    const letter = "alias" in definition && definition.alias ? `-${definition.alias}, ` : "";
+    return [[`${letter}--${flag}${hint}`, definition.description ?? ""] as const];
   });
   const parts = [
     `optimizer ${name}: ${description}`,

@@ -1,4 +1,4 @@
-import { openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "../sys/errno.ts";
 import { UsageError } from "./usage.ts";
@@ -23,16 +23,24 @@ export class OutputFile implements Disposable {
     }
   }
 
-  /** Writes latin1 text and puts the file in its place, where it replaces another. */
-  write(text: string): void {
+  /** Appends latin1 text. */
+  append(text: string): void {
     const bytes = Buffer.from(text, "latin1");
     for (let offset = 0; offset < bytes.byteLength; ) offset += writeSync(this.#fd, bytes, offset);
-    renameSync(this.#temporary, this.#path);
-    this.#done = true;
   }
 
-  /** Leaves nothing behind when nothing was written. */
+  /** Makes it durable and puts it in its place, where it replaces another. */
+  finish(): void {
+    fdatasyncSync(this.#fd);
+    renameSync(this.#temporary, this.#path);
+    this.#done = true;
+    closeSync(this.#fd);
+  }
+
+  /** Leaves nothing behind of what was not finished. */
   [Symbol.dispose](): void {
-    if (!this.#done) unlinkSync(this.#temporary);
+    if (this.#done) return;
+    closeSync(this.#fd);
+    unlinkSync(this.#temporary);
   }
 }

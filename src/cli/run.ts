@@ -11,6 +11,8 @@ const commands: Record<string, () => Promise<Command>> = {
   trace: async () => (await import("./trace.ts")).traceCommand,
   list: async () => (await import("./list.ts")).listCommand,
   show: async () => (await import("./show.ts")).showCommand,
+  merge: async () => (await import("./merge.ts")).mergeCommand,
+  diff: async () => (await import("./diff.ts")).diffCommand,
   doctor: async () => (await import("./doctor.ts")).doctorCommand,
   completions: async () => (await import("./completions.ts")).completionsCommand(commands),
 };

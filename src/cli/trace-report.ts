@@ -1,6 +1,7 @@
 import { type CsvFile, csvHeader, csvRow, formatBytes, formatDuration } from "../formats/csv.ts";
 import { isListable, listLine } from "../formats/list.ts";
 import type { Counts } from "../formats/provenance.ts";
+import { jsonText, toLatin1 } from "../formats/utf8.ts";
 import { printable } from "../sys/terminal.ts";
 
 /** A file of a trace's list. */
@@ -89,22 +90,13 @@ function jsonReport({ files, startedAt, endedAt, ...report }: TraceReport) {
     started: startedAt.toISOString(),
     ended: endedAt.toISOString(),
     files: files.map(({ path, sizeBytes, elapsedUs, layer, before }) => ({
-      ...jsonPath(path),
+      ...jsonText("path", path),
       size: sizeBytes,
       elapsed: elapsedUs,
       layer: layer < 0 ? null : layer,
       before,
     })),
   };
-}
-
-/** JSON has no bytes: a name that is not UTF-8 comes in base64 besides. */
-function jsonPath(path: string): { path: string; pathBase64?: string } {
-  const bytes = Buffer.from(path, "latin1");
-  const text = bytes.toString("utf8");
-  return Buffer.from(text).equals(bytes)
-    ? { path: text }
-    : { path: text, pathBase64: bytes.toString("base64") };
 }
 
 function labelled(label: string, entries: readonly string[]): string[] {
@@ -151,8 +143,4 @@ function sumOf(files: readonly TracedFile[]): number {
 
 function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-function toLatin1(text: string): string {
-  return Buffer.from(text).toString("latin1");
 }

@@ -26,7 +26,12 @@ const args = {
     valueHint: "TEXT",
     description: "Stop when the command prints a line with this text",
   },
-  output: { type: "string", valueHint: "FILE", description: "Write the list to this file, one path a line" },
+  output: {
+    type: "string",
+    alias: "o",
+    valueHint: "FILE",
+    description: "Write the list to this file, one path a line",
+  },
   list: { type: "boolean", description: "One path a line, as image builders take it" },
   csv: { type: "boolean", description: "path,size,elapsed: bytes and microseconds" },
   json: { type: "boolean", description: "Everything there is to know, for programs" },
@@ -63,7 +68,10 @@ export const traceCommand = makeCommand({
     });
     const text = formatReport(run.report, format ?? (output === undefined ? "table" : "list"));
     if (output === undefined) writeAll(Buffer.from(text, "latin1"));
-    else output.write(text);
+    else {
+      output.append(text);
+      output.finish();
+    }
     if (!flags.quiet) process.stderr.write(formatSummary(run.report));
     return exitCode(run);
   },

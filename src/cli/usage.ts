@@ -8,11 +8,11 @@ export class UsageError extends Error {
 
 /**
  * Refuses flags that a command does not have: citty itself passes over them in silence.
- * `rawArgs` end before `--`: what is behind is the traced command's own.
+ * `rawArgs` end before `--`: what is behind is the traced command's own. One letter is a flag's alias.
  */
-export function checkFlags(rawArgs: readonly string[], args: ArgsDef): void {
+export function checkFlags(rawArgs: readonly string[], args: ArgsDef, takesMany: boolean): void {
   const known = Object.entries(args).filter(([, definition]) => definition.type !== "positional");
-  let positionals = Object.keys(args).length - known.length;
+  let positionals = takesMany ? Number.POSITIVE_INFINITY : Object.keys(args).length - known.length;
   const names = known.map(([name]) => name);
   const takesValue = new Set(known.filter(([, each]) => each.type === "string").map(([name]) => name));
   for (let index = 0; index < rawArgs.length; index++) {
@@ -21,9 +21,10 @@ export function checkFlags(rawArgs: readonly string[], args: ArgsDef): void {
       if (positionals-- > 0) continue;
       throw new UsageError(`Unexpected word "${word}"; see --help`);
     }
-    const [flag = "", value] = word.replace(/^--?/, "").split("=", 2);
+    const [flag = "", value] = longForm(word, args).replace(/^--?/, "").split("=", 2);
     const name = flag.startsWith("no-") && names.includes(flag.slice(3)) ? flag.slice(3) : flag;
-    if (!names.includes(name) || !word.startsWith("--")) throw new UsageError(unknownFlag(word, names));
+    if (!names.includes(name) || !longForm(word, args).startsWith("--"))
+      throw new UsageError(unknownFlag(word, names));
     if (!takesValue.has(name)) {
       if (value === undefined || value === "true" || value === "false") continue;
       throw new UsageError(`--${name} is either there or not; it takes no value "${value}"`);
@@ -33,6 +34,12 @@ export function checkFlags(rawArgs: readonly string[], args: ArgsDef): void {
     const next = rawArgs[index];
     if (next === undefined) throw new UsageError(`--${name} needs a value`);
   }
+}
+
+/** The flag that a single letter stands for, if it is one of the command's. */
+function longForm(word: string, args: ArgsDef): string {
+  const found = Object.entries(args).find(([, each]) => "alias" in each && word === `-${each.alias}`);
+  return found === undefined ? word : `--${found[0]}`;
 }
 
 function unknownFlag(word: string, names: readonly string[]): string {

@@ -1,6 +1,9 @@
 import type { LeaveOut, ListContext, ListFormat } from "./format.ts";
 import type { ListedFile } from "./listed-file.ts";
 
+/** The kernel's, without the NUL. No line gets so long that a reader would refuse it. */
+const PATH_MAX = 4095;
+
 /** The text of a list in a format, piece by piece. Nothing at all when no file could be expressed. */
 export function* exportList(
   format: ListFormat,
@@ -24,6 +27,7 @@ function clean(files: Iterable<ListedFile>, leaveOut: LeaveOut): ListedFile[] {
   for (const file of files) {
     if (!isCleanPath(file.path)) leaveOut(file.path, "not an absolute path without . and ..");
     else if (seen.has(file.path)) leaveOut(file.path, "listed twice");
+    else if (file.path.length > PATH_MAX) leaveOut(file.path, "longer than a path can be");
     else {
       seen.add(file.path);
       kept.push(file);

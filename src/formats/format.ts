@@ -13,8 +13,8 @@ export interface ListContext {
   /** Where a copy of the list lies on the nodes. */
   readonly nodePath?: string | undefined;
   /**
-   * The files below a folder of the image, absolute and latin1, or undefined where that is no folder or cannot be
-   * told.
+   * The regular files below a folder of the image at any depth, absolute and latin1, or undefined where that is no
+   * folder or cannot be told.
    */
   readonly filesBelow?: ((folder: string) => Iterable<string> | undefined) | undefined;
 }
@@ -28,8 +28,9 @@ export interface ListFormat {
   /** Before the first entry, between two, and behind the last. */
   readonly frame?: { readonly head: string; readonly between: string; readonly tail: string };
   /**
-   * The text of each file that can be expressed, in the order of the files; the others are given to `leaveOut`. `files`
-   * have absolute, clean paths, each once. Throws an Error with the cure when the context lacks what it needs.
+   * The text of the files that can be expressed, so that the consumer takes them in the order of the list; the others
+   * are given to `leaveOut`, each once. `files` have absolute, clean paths, each once. Throws an Error with the cure when
+   * the context lacks what it needs, at the first entry at the latest.
    */
   entries(files: readonly ListedFile[], context: ListContext, leaveOut: LeaveOut): Iterable<string>;
 }

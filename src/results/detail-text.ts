@@ -1,6 +1,7 @@
 import { formatBytes, formatDuration } from "../formats/csv.ts";
+import type { ListedFile } from "../formats/listed-file.ts";
 import { cutMiddle, paint, shown, type Terminal, wrap } from "../sys/terminal.ts";
-import type { Detail, ListedFile } from "./detail.ts";
+import type { Detail } from "./detail.ts";
 import { completeWord, formatSecond } from "./list-table.ts";
 import type { StoredRecord } from "./stored-record.ts";
 
@@ -89,6 +90,7 @@ function facts({ summary, record }: Detail): [label: string, text: string][] {
     ["optimizer", record.optimizer],
     ["started", record.startedAt && formatSecond(record.startedAt)],
     ["ended", endText(record, end)],
+    ["runs", record.merged && `${record.merged.runs} merged`],
     ["complete", complete === undefined ? undefined : completeWord(complete)],
     ["files", filesText],
     ["left out", leftOut(counts)],

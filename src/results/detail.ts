@@ -1,16 +1,9 @@
-import type { CsvFile } from "../formats/csv.ts";
 import { isListable } from "../formats/list.ts";
-import { csvRows } from "./csv-rows.ts";
+import type { ListedFile } from "../formats/listed-file.ts";
 import type { StoredResult } from "./find-results.ts";
-import { readLines } from "./read-chunks.ts";
+import { listedFiles } from "./listed-files.ts";
 import type { StoredRecord } from "./stored-record.ts";
 import { readRecord, type Summary, summarize } from "./summary.ts";
-
-/** A file of a result; without its table only the path is known. */
-export interface ListedFile extends Partial<Omit<CsvFile, "path">> {
-  /** Latin1. */
-  readonly path: string;
-}
 
 /** How much of a result comes from one layer. */
 export interface LayerShare {
@@ -38,13 +31,12 @@ const LAST = 5;
 /** Reads a result in one pass, whatever its size. Throws the system's error when it cannot be read. */
 export function readDetail(result: StoredResult): Detail {
   const record = readRecord(result);
-  const layerOfLine = typeof record === "string" ? undefined : record.layers;
+  const hasLayers = typeof record !== "string" && record.layers !== undefined;
   const largest = new Largest(LARGEST);
   const layers = new Map<number, LayerShare>();
   const first: ListedFile[] = [];
   let last: ListedFile[] = [];
-  let line = 0;
-  for (const file of filesOf(result)) {
+  for (const file of listedFiles(result, record)) {
     if (first.length < FIRST) {
       first.push(file);
     } else {
@@ -52,9 +44,8 @@ export function readDetail(result: StoredResult): Detail {
       if (last.length > 1000) last = last.slice(-LAST);
     }
     largest.add(file);
-    // The table also has files that cannot stand in the list, and those have no layer.
-    if (layerOfLine === undefined || !isListable(file.path)) continue;
-    const layer = layerOfLine[line++] ?? -1;
+    if (!hasLayers || !isListable(file.path)) continue;
+    const { layer = -1 } = file;
     const share = layers.get(layer) ?? { layer, files: 0, bytes: 0 };
     share.files++;
     share.bytes += file.sizeBytes ?? 0;
@@ -68,17 +59,6 @@ export function readDetail(result: StoredResult): Detail {
     first,
     last: last.slice(-LAST),
   };
-}
-
-/** From the table; from the list when there is none that has rows. */
-function* filesOf({ list, csv }: StoredResult): Generator<ListedFile> {
-  let rows = 0;
-  for (const row of csv === undefined ? [] : csvRows(csv)) {
-    rows++;
-    yield row;
-  }
-  if (rows > 0 || list === undefined) return;
-  for (const path of readLines(list)) yield { path };
 }
 
 /** Keeps the largest of the files that it is given, the largest first. */

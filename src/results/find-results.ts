@@ -13,9 +13,9 @@ export interface StoredFile {
 export interface StoredResult {
   /** Below the folder, latin1: `ghcr.io/org/app:1`. */
   readonly name: string;
-  readonly list?: StoredFile;
-  readonly csv?: StoredFile;
-  readonly json?: StoredFile;
+  readonly list?: StoredFile | undefined;
+  readonly csv?: StoredFile | undefined;
+  readonly json?: StoredFile | undefined;
 }
 
 /** No reference has so many parts: what lies deeper was not put there by us. */

@@ -1,4 +1,6 @@
-import type { Detail, ListedFile } from "./detail.ts";
+import type { ListedFile } from "../formats/listed-file.ts";
+import { jsonText } from "../formats/utf8.ts";
+import type { Detail } from "./detail.ts";
 import type { StoredFile, StoredResult } from "./find-results.ts";
 import type { StoredRecord } from "./stored-record.ts";
 import type { Summary } from "./summary.ts";
@@ -9,7 +11,7 @@ export function listJson(
   { list, csv, json }: StoredResult,
 ) {
   return {
-    ...text("name", name),
+    ...jsonText("name", name),
     files,
     bytes: bytes ?? null,
     when: when.toISOString(),
@@ -26,29 +28,27 @@ export function detailJson({ summary, record, largest, layers, first, last }: De
   return {
     ...listJson(summary, result),
     record: typeof record === "string" ? null : recordJson(record),
-    largest: largest.map(file),
+    largest: largest.map(fileJson),
     layers,
-    first: first.map(file),
-    last: last.map(file),
+    first: first.map(fileJson),
+    last: last.map(fileJson),
   };
 }
 
-function recordJson({ layers: _, startedAt, endedAt, ...known }: StoredRecord) {
-  return { ...known, started: startedAt?.toISOString() ?? null, ended: endedAt?.toISOString() ?? null };
+function recordJson({ layers: _, startedAt, endedAt, merged, ...known }: StoredRecord) {
+  return {
+    ...known,
+    runs: merged?.runs ?? 1,
+    started: startedAt?.toISOString() ?? null,
+    ended: endedAt?.toISOString() ?? null,
+  };
 }
 
-function file({ path: name, sizeBytes, elapsedUs }: ListedFile) {
-  return { ...text("path", name), size: sizeBytes ?? null, elapsed: elapsedUs ?? null };
+/** A file of a list; null stands for what is not known. */
+export function fileJson({ path: name, sizeBytes, elapsedUs }: ListedFile) {
+  return { ...jsonText("path", name), size: sizeBytes ?? null, elapsed: elapsedUs ?? null };
 }
 
 function path(stored: StoredFile | undefined): string | null {
   return stored === undefined ? null : stored.path.toString();
-}
-
-/** JSON is UTF-8: what is none comes as base64 besides, so that nothing is lost. */
-function text(key: string, latin1: string): Record<string, string> {
-  const bytes = Buffer.from(latin1, "latin1");
-  const decoded = bytes.toString();
-  if (Buffer.from(decoded).equals(bytes)) return { [key]: decoded };
-  return { [key]: decoded, [`${key}Base64`]: bytes.toString("base64") };
 }

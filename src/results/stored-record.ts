@@ -1,8 +1,11 @@
 import type { Counts } from "../formats/provenance.ts";
+import type { Merged } from "../lists/run.ts";
 
 /** What could be read of a result's json. Whatever is missing or of another type is undefined. */
 export interface StoredRecord {
   readonly reference?: string | undefined;
+  /** Of the image, as users write it. */
+  readonly name?: string | undefined;
   readonly digest?: string | undefined;
   readonly container?: { readonly id?: string | undefined; readonly name?: string | undefined } | undefined;
   readonly pod?: { readonly name?: string | undefined; readonly namespace?: string | undefined } | undefined;
@@ -24,6 +27,8 @@ export interface StoredRecord {
   readonly layerCount?: number | undefined;
   /** For each line of the list, the layer; -1 unknown. */
   readonly layers?: readonly number[] | undefined;
+  /** Of a merged list. */
+  readonly merged?: Merged | undefined;
 }
 
 /** A record, or why there is none. */
@@ -45,6 +50,7 @@ export function parseRecord(text: string): ParsedRecord {
   const layers = record["layers"];
   return {
     reference: asText(image["reference"]),
+    name: asText(image["name"]),
     digest: asText(image["digest"]),
     container: texts(record["container"]),
     pod:
@@ -68,8 +74,23 @@ export function parseRecord(text: string): ParsedRecord {
     ),
     queuePeak: number(record["queuePeak"]),
     layerCount: number(record["layerCount"]),
-    layers: Array.isArray(layers) && layers.every(Number.isInteger) ? layers : undefined,
+    layers: isIntegers(layers) ? layers : undefined,
+    merged: mergedOf(fields(record["merged"])),
   };
+}
+
+function mergedOf({ runs, hits, sightings }: Readonly<Record<string, unknown>>): Merged | undefined {
+  if (number(runs) === undefined || !isIntegers(hits) || !Array.isArray(sightings)) return undefined;
+  const areSightings = sightings.every(
+    (each) => isIntegers(each) && each.length > 0 && each.length % 2 === 0,
+  );
+  return areSightings && hits.length === sightings.length
+    ? { runs: Number(runs), hits, sightings }
+    : undefined;
+}
+
+function isIntegers(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every(Number.isInteger);
 }
 
 function fields(value: unknown): Readonly<Record<string, unknown>> {

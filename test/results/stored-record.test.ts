@@ -6,6 +6,7 @@ import { provenance } from "./results.ts";
 describe("parseRecord()", () => {
   test("reads what formatProvenance() writes", () => {
     expect<unknown>(parseRecord(formatProvenance(provenance))).toEqual({
+      name: "nginx:latest",
       reference: provenance.image.reference,
       digest: provenance.image.digest,
       container: { id: provenance.container.id, name: "web" },
@@ -19,6 +20,7 @@ describe("parseRecord()", () => {
       reason: "container stopped",
       complete: true,
       trouble: [],
+      merged: undefined,
       unfiltered: undefined,
       counts: provenance.counts,
       queuePeak: 12,

@@ -1,0 +1,34 @@
+import { isListable } from "../formats/list.ts";
+import type { MergedRun } from "./merge.ts";
+
+/**
+ * The json of a merged list: the fields of a single run's, as far as they make sense for several, and what later
+ * merges need. `merged.hits` and `merged.sightings` have an entry for each row of the table, `layers` for each line of
+ * the list.
+ */
+export function formatMergedRecord({ files, merged, origin }: MergedRun, optimizer: string): string {
+  const listed = files.filter(({ path }) => isListable(path));
+  const { reference, name, digest, startedAt, endedAt, complete, trouble, counts, layerCount } = origin;
+  const head = {
+    version: 1,
+    complete,
+    state: "ended",
+    reason: "merged",
+    trouble,
+    image: { reference: reference ?? "", name, digest },
+    optimizer,
+    started: startedAt?.toISOString() ?? null,
+    ended: endedAt?.toISOString() ?? null,
+    counts: {
+      ...counts,
+      listed: listed.length,
+      listedBytes: listed.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
+      unlistable: files.length - listed.length,
+    },
+    layerCount: layerCount ?? null,
+  };
+  const text = JSON.stringify(head, null, 2).slice(0, -2);
+  const layers = layerCount === undefined ? null : listed.map(({ layer = -1 }) => layer);
+  // Long lists of numbers: not a line each.
+  return `${text},\n  "merged": ${JSON.stringify(merged)},\n  "layers": ${JSON.stringify(layers)}\n}\n`;
+}

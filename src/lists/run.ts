@@ -1,0 +1,35 @@
+import type { ListedFile } from "../formats/listed-file.ts";
+import type { Counts } from "../formats/provenance.ts";
+import type { Sightings } from "./sightings.ts";
+
+/** A list, and what is known of how it came about: one run of a workload, or several that were merged. */
+export interface Run {
+  /** In order of first access. Some may have a newline in their path. */
+  readonly files: readonly ListedFile[];
+  /** Of a merged list: how many runs are in it, and what they say of each file. */
+  readonly merged?: Merged | undefined;
+  readonly origin: Origin;
+}
+
+/** What several runs say of the files of their merged list. */
+export interface Merged {
+  readonly runs: number;
+  /** For each file, in how many runs it was opened. */
+  readonly hits: readonly number[];
+  /** For each file, where and when. */
+  readonly sightings: readonly Sightings[];
+}
+
+/** Where a list comes from. What is not known is undefined. */
+export interface Origin {
+  readonly reference?: string | undefined;
+  readonly name?: string | undefined;
+  readonly digest?: string | undefined;
+  readonly layerCount?: number | undefined;
+  readonly startedAt?: Date | undefined;
+  readonly endedAt?: Date | undefined;
+  readonly complete: boolean;
+  /** Named reasons why it may have holes. */
+  readonly trouble: readonly string[];
+  readonly counts: Partial<Counts>;
+}

@@ -1,0 +1,42 @@
+import type { Origin, Run } from "../lists/run.ts";
+import type { StoredResult } from "./find-results.ts";
+import { listedFiles } from "./listed-files.ts";
+import type { StoredRecord } from "./stored-record.ts";
+import { readRecord } from "./summary.ts";
+
+/**
+ * Reads a result, all of it, for work on lists. Throws an Error when it cannot be read, or when its files do not belong
+ * together.
+ */
+export function readRun(result: StoredResult): Run {
+  const record = readRecord(result);
+  const files = [...listedFiles(result, record)];
+  const merged = typeof record === "string" ? undefined : record.merged;
+  if (merged !== undefined && merged.hits.length !== files.length) {
+    throw new Error(
+      `${result.name}.json tells of ${merged.hits.length} files, its table has ${files.length}: they do not belong together; make the list anew`,
+    );
+  }
+  return { files, merged, origin: originOf(record) };
+}
+
+function originOf(record: StoredRecord | string): Origin {
+  if (typeof record === "string") {
+    return { complete: false, trouble: [`whether a list is complete is not known: ${record}`], counts: {} };
+  }
+  const { reference, name, digest, layerCount, startedAt, endedAt, complete, reason, counts } = record;
+  const ended = reason ?? (record.state === "recording" ? "still being recorded" : "an unknown reason");
+  const trouble =
+    complete || record.trouble.length > 0 ? record.trouble : [`a recording ended early: ${ended}`];
+  return {
+    reference,
+    name,
+    digest,
+    layerCount,
+    startedAt,
+    endedAt,
+    complete: complete ?? false,
+    trouble,
+    counts,
+  };
+}
