@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
+import { replaceResult } from "./replace-result.ts";
 import { findRuns, removeTemporary } from "./temporary.ts";
 
 /**
- * Merges lists, each with its companions beside it, into one at `output`, which may be one of them. Rejects with an
- * Error when that fails or `signal` is aborted; then `output` is as it was.
+ * Merges lists, each with its companions beside it, into a new one at `output`. Rejects with an Error when that fails
+ * or `signal` is aborted.
  */
 export type MergeLists = (inputs: readonly string[], output: string, signal: AbortSignal) => Promise<void>;
 
@@ -71,7 +72,8 @@ export class MergeQueue {
       if (all.length > runs.length) this.#waiting.add(path);
       if (runs.length === 0) return;
       const standing = existsSync(path) ? [path] : [];
-      await merge([...standing, ...runs.map(({ list }) => list)], path, signal);
+      const inputs = [...standing, ...runs.map(({ list }) => list)];
+      await replaceResult(path, (output) => merge(inputs, output, signal));
       await Promise.all(runs.map(removeTemporary));
     } catch (error) {
       if (signal.aborted) this.#waiting.add(path);

@@ -40,6 +40,12 @@ export async function findRuns(path: string): Promise<Temporary[]> {
     .map((name) => companions(join(dirname(path), name.slice(0, -".json".length))));
 }
 
+/** A folder beside the result at `path` where another is made that replaces it. */
+export function stagingFor(path: string): Temporary & { readonly folder: string } {
+  const folder = join(dirname(path), `${runPrefix(path)}merged`);
+  return { folder, ...companions(join(folder, "list")) };
+}
+
 /** The record goes first: without it nobody takes the rest for a run. */
 export async function removeTemporary({ list, csv, json }: Temporary): Promise<void> {
   for (const path of [json, list, csv]) await unlink(path).catch(() => {});

@@ -131,7 +131,8 @@ export class Sessions {
       pid,
       runtime,
       target,
-      csvStyle: config.readable ? "readable" : "exact",
+      // What is for people is rounded: a merge needs the exact numbers.
+      csvStyle: config.readable && !config.merge ? "readable" : "exact",
       tracer,
       xattr,
       runtimeFiles: config.runtimeFiles,

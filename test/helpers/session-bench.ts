@@ -17,7 +17,7 @@ export const files = { "/a": "a", "/b": "bb", "/c": "ccc" };
 
 /** As the plugin does it. */
 const mergeLists: MergeLists = (inputs, output, signal) =>
-  runHelper(commandLine(["merge", ...inputs, "-o", output]), signal);
+  runHelper(commandLine(["merge", ...inputs, "-o", output]), signal, [0, 3]);
 
 /** Sessions over a real tracer, with their log and a folder for results. */
 export async function bench(options: StartOptions & { readonly startCeilingMs?: number } = {}) {
@@ -58,6 +58,9 @@ export async function bench(options: StartOptions & { readonly startCeilingMs?: 
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
+
+/** What bench() gives. */
+export type Bench = Awaited<ReturnType<typeof bench>>;
 
 /** What the runtime tells of a container. */
 export function info(

@@ -19,6 +19,8 @@ function bench(folder: TemporaryFolder, gate: () => Promise<void> = async () => 
     try {
       await Promise.race([gate(), aborted]);
       writeFileSync(output, inputs.map((input) => readFileSync(input, "latin1")).join(""));
+      writeFileSync(`${output}.csv`, "");
+      writeFileSync(`${output}.json`, `{"from": ${inputs.length}}`);
     } finally {
       busy--;
     }
@@ -60,7 +62,8 @@ describe("MergeQueue", () => {
     await queue.finish(5000);
     expect(text(path)).toBe("/a\n/b\n");
     expect(calls).toEqual([["/a\n"], ["/a\n", "/b\n"]]);
-    expect(readdirSync(folder.path)).toEqual(["app:1"]);
+    expect(text(`${path}.json`)).toBe('{"from": 2}');
+    expect(readdirSync(folder.path).toSorted()).toEqual(["app:1", "app:1.csv", "app:1.json"]);
     expect(errors).toEqual([]);
   });
 

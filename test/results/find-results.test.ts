@@ -18,6 +18,7 @@ describe("findResults()", () => {
       "only:json.json": "",
       ".optimizer-3f2a": "",
       "_unnamed/.optimizer-3f2a.csv": "",
+      ".optimizer-3f2a-merged/list": "",
       "_unnamed/\xe9": "",
     });
     const found = findResults(folder.path).map(({ name, list, csv, json }) => [
