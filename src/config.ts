@@ -1,5 +1,10 @@
 import TOML from "@iarna/toml";
+import { placeOf, syntaxProblem } from "./config-text.ts";
 import { nearest } from "./nearest.ts";
+import { type Pattern, parsePattern } from "./pattern.ts";
+
+/** What a list belongs to: an image, or an image in one workload of the cluster. */
+export type ListPer = "image" | "workload";
 
 /** What the plugin is to do. The keys of the TOML file, and the flags, map to it one by one. */
 export interface Config {
@@ -11,6 +16,14 @@ export interface Config {
   readonly timeoutSeconds: number;
   /** `overwrite`: an older list of the same name is replaced, not kept. */
   readonly overwrite: boolean;
+  /** `merge`: a new run becomes a part of the older list of the same name. Never together with overwrite. */
+  readonly merge: boolean;
+  /** `list_per`: what a list belongs to. */
+  readonly listPer: ListPer;
+  /** `include`: which containers are traced; of each kind that is named here one pattern at least must match. */
+  readonly include: readonly Pattern[];
+  /** `exclude`: which containers are not. */
+  readonly exclude: readonly Pattern[];
   /** `runtime_files`: files that the workload made itself are listed too. */
   readonly runtimeFiles: boolean;
   /** `events`: what to ask the runtime for. */
@@ -25,6 +38,10 @@ export const defaultConfig: Config = {
   readable: false,
   timeoutSeconds: 0,
   overwrite: false,
+  merge: false,
+  listPer: "image",
+  include: [],
+  exclude: [],
   runtimeFiles: false,
   events: ["StartContainer", "StopContainer"],
 };
@@ -32,17 +49,30 @@ export const defaultConfig: Config = {
 /** Seconds in a year: setTimeout() would fire at once for what does not fit 32 bits of milliseconds. */
 const TIMEOUT_SECONDS_MAX = 2_147_483;
 
+/** Something wrong in a configuration. */
+export interface ConfigProblem {
+  /** One sentence, with the line and the cure. */
+  readonly text: string;
+  /** What counts nevertheless, for a log. */
+  readonly stands: "the default stands" | "the other entries stand";
+}
+
 /** The outcome of parsing: what could be used, and what was wrong with the rest. */
 export interface ParsedConfig {
   /** Only the keys that were given and right. */
   readonly values: Partial<Config>;
-  /** One sentence each, with the line and the cure. The defaults stand for these keys. */
-  readonly problems: readonly string[];
+  readonly problems: readonly ConfigProblem[];
   /** Worth a line in the log, but nothing is wrong. */
   readonly notes: readonly string[];
 }
 
-type Setter = (value: unknown) => Partial<Config> | string;
+/** A list of which some entries are right. */
+interface Entries {
+  readonly values: Partial<Config>;
+  readonly wrong: readonly { readonly entry: string; readonly why: string }[];
+}
+
+type Setter = (value: unknown) => Partial<Config> | Entries | string;
 
 /** For each key: takes its value, or says what it must be. */
 const keys: Record<string, Setter> = {
@@ -50,15 +80,18 @@ const keys: Record<string, Setter> = {
     typeof value === "string" && value.startsWith("/") && !value.includes("\0")
       ? { persistDir: value }
       : 'an absolute path, such as "/opt/nri/optimizer/results"',
+  include: (value) => patterns(value, (include) => ({ include })),
+  exclude: (value) => patterns(value, (exclude) => ({ exclude })),
+  list_per: (value) =>
+    value === "image" || value === "workload" ? { listPer: value } : '"image" or "workload"',
   readable: (value) => (typeof value === "boolean" ? { readable: value } : "true or false"),
   timeout: (value) =>
     isSeconds(value) ? { timeoutSeconds: Number(value) } : `seconds from 0 to ${TIMEOUT_SECONDS_MAX}`,
   overwrite: (value) => (typeof value === "boolean" ? { overwrite: value } : "true or false"),
+  merge: (value) => (typeof value === "boolean" ? { merge: value } : "true or false"),
   runtime_files: (value) => (typeof value === "boolean" ? { runtimeFiles: value } : "true or false"),
   events: (value) =>
-    Array.isArray(value) && value.every((name) => typeof name === "string")
-      ? { events: value }
-      : 'a list of event names, such as ["StartContainer", "StopContainer"]',
+    isTexts(value) ? { events: value } : 'a list of event names, such as ["StartContainer", "StopContainer"]',
 };
 
 /** Keys of the older two-binary tool that have no meaning here. */
@@ -70,24 +103,73 @@ export function parseConfig(text: string): ParsedConfig {
   try {
     table = TOML.parse(text);
   } catch (error) {
-    return { values: {}, problems: [tomlProblem(error)], notes: [] };
+    return { values: {}, problems: [problem(syntaxProblem(error))], notes: [] };
   }
   let values: Partial<Config> = {};
-  const problems: string[] = [];
+  const problems: ConfigProblem[] = [];
   const notes: string[] = [];
   for (const [key, value] of Object.entries(table)) {
     const setter = Object.hasOwn(keys, key) ? keys[key] : undefined;
     if (ignoredKeys.has(key)) {
       notes.push(`${key} is ignored: there is no separate server any more`);
     } else if (setter === undefined) {
-      problems.push(unknownKey(key, text));
+      problems.push(problem(unknownKey(key, text)));
     } else {
       const result = setter(value);
-      if (typeof result === "string") problems.push(`${at(key, text)}${key} must be ${result}`);
-      else values = { ...values, ...result };
+      if (typeof result === "string") {
+        problems.push(problem(`${placeOf(key, text)}${key} must be ${result}`));
+      } else if ("wrong" in result) {
+        values = { ...values, ...result.values };
+        problems.push(...result.wrong.map(({ entry, why }) => entryProblem(key, entry, why, text)));
+      } else {
+        values = { ...values, ...result };
+      }
     }
   }
+  if (values.merge === true && values.overwrite === true) {
+    const { overwrite: _, ...others } = values;
+    problems.push(
+      problem(`${placeOf("overwrite", text)}overwrite is ignored, since merge is true; leave one out`),
+    );
+    return { values: others, problems, notes };
+  }
   return { values, problems, notes };
+}
+
+/** The whole configuration: the flags win over the file, and the file over the defaults. */
+export function combineConfig(file: Partial<Config>, flags: Partial<Config>): Config {
+  const config = { ...defaultConfig, ...file, ...flags };
+  // One excludes the other: the one that was asked for by a flag counts.
+  if (!config.merge || !config.overwrite) return config;
+  return flags.overwrite === true ? { ...config, merge: false } : { ...config, overwrite: false };
+}
+
+function problem(text: string): ConfigProblem {
+  return { text, stands: "the default stands" };
+}
+
+function entryProblem(key: string, entry: string, why: string, text: string): ConfigProblem {
+  return {
+    text: `${placeOf(key, text, entry)}${key} ${JSON.stringify(entry)}: ${why}`,
+    stands: "the other entries stand",
+  };
+}
+
+/** Takes a list of patterns; what is wrong with one of them does not keep the others from counting. */
+function patterns(value: unknown, toValues: (right: Pattern[]) => Partial<Config>): Entries | string {
+  if (!isTexts(value)) return 'a list of KIND=GLOB, such as ["image=nginx:*", "namespace=web"]';
+  const right: Pattern[] = [];
+  const wrong: { entry: string; why: string }[] = [];
+  for (const entry of value) {
+    const pattern = parsePattern(entry);
+    if (typeof pattern === "string") wrong.push({ entry, why: pattern });
+    else right.push(pattern);
+  }
+  return { values: toValues(right), wrong };
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
 function isSeconds(value: unknown): boolean {
@@ -99,25 +181,5 @@ function unknownKey(key: string, text: string): string {
   const known = nearest(key, Object.keys(keys));
   const cure =
     known === undefined ? `known keys: ${Object.keys(keys).join(", ")}` : `did you mean "${known}"?`;
-  return `${at(key, text)}unknown key "${key}"; ${cure}`;
-}
-
-/** `line 3: `, or nothing when the key is written in a way that is not easily found. */
-function at(key: string, text: string): string {
-  const lines = text.split("\n");
-  const index = lines.findIndex((line) => {
-    const start = line.trimStart();
-    const bare = [key, `"${key}"`, `'${key}'`].find((form) => start.startsWith(form));
-    return start.startsWith(`[${key}`) || (bare !== undefined && /^\s*[.=]/.test(start.slice(bare.length)));
-  });
-  return index < 0 ? "" : `line ${index + 1}: `;
-}
-
-/** The parser's message has several lines: a picture of the place follows the first. */
-function tomlProblem(error: unknown): string {
-  const message = error instanceof Error ? error.message.split("\n")[0] : String(error);
-  const line =
-    error instanceof Error && "line" in error && typeof error.line === "number" ? error.line + 1 : undefined;
-  const place = line === undefined ? "" : `line ${line}: `;
-  return `${place}not TOML: ${message?.replace(/ at row \d+, col \d+, pos \d+:?$/, "")}`;
+  return `${placeOf(key, text)}unknown key "${key}"; ${cure}`;
 }

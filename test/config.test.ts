@@ -1,10 +1,20 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseConfig } from "../src/config.ts";
+import { type Config, combineConfig, defaultConfig, parseConfig as parse } from "../src/config.ts";
 import { testSeed } from "./helpers/random.ts";
+
+/** With the problems' texts alone. */
+function parseConfig(text: string) {
+  const { problems, ...others } = parse(text);
+  return { ...others, problems: problems.map((problem) => problem.text) };
+}
 
 const wholeFile = `# results
 persist_dir = "/data/lists"
+include = ["image=nginx:*", "label=app=web"]
+exclude = ["namespace=kube-*"]
+list_per = "workload"
+merge = false
 readable = true
 timeout = 30
 overwrite = true
@@ -12,11 +22,21 @@ events = ["StartContainer", "StopContainer", "RemoveContainer"]
 server_path = "/usr/local/bin/optimizer-server"
 `;
 
+const knownKeys =
+  "persist_dir, include, exclude, list_per, readable, timeout, overwrite, merge, runtime_files, events";
+
 describe("parseConfig()", () => {
   test("reads every key", () => {
     expect(parseConfig(wholeFile)).toEqual({
       values: {
         persistDir: "/data/lists",
+        include: [
+          { kind: "image", glob: "nginx:*" },
+          { kind: "label", glob: "app=web" },
+        ],
+        exclude: [{ kind: "namespace", glob: "kube-*" }],
+        listPer: "workload",
+        merge: false,
         readable: true,
         timeoutSeconds: 30,
         overwrite: true,
@@ -48,14 +68,8 @@ describe("parseConfig()", () => {
     ["timout = 5", 'line 1: unknown key "timout"; did you mean "timeout"?'],
     ["\n\npersist-dir = 1", 'line 3: unknown key "persist-dir"; did you mean "persist_dir"?'],
     ['"overwirte" = true', 'line 1: unknown key "overwirte"; did you mean "overwrite"?'],
-    [
-      "x = 1",
-      'line 1: unknown key "x"; known keys: persist_dir, readable, timeout, overwrite, runtime_files, events',
-    ],
-    [
-      "\n[section]\ntimeout = 1",
-      'line 2: unknown key "section"; known keys: persist_dir, readable, timeout, overwrite, runtime_files, events',
-    ],
+    ["x = 1", `line 1: unknown key "x"; known keys: ${knownKeys}`],
+    ["\n[section]\ntimeout = 1", `line 2: unknown key "section"; known keys: ${knownKeys}`],
     ["timeout = -1", "line 1: timeout must be seconds from 0 to 2147483"],
     ["timeout = 2147484", "line 1: timeout must be seconds from 0 to 2147483"],
     ["timeout = nan", "line 1: timeout must be seconds from 0 to 2147483"],
@@ -65,6 +79,16 @@ describe("parseConfig()", () => {
     ["timeout.x = 5", "line 1: timeout must be seconds from 0 to 2147483"],
     ['\nreadable = "yes"', "line 2: readable must be true or false"],
     ["overwrite = 1", "line 1: overwrite must be true or false"],
+    ["merge = 1", "line 1: merge must be true or false"],
+    ['list_per = "pod"', 'line 1: list_per must be "image" or "workload"'],
+    [
+      'include = "image=nginx"',
+      'line 1: include must be a list of KIND=GLOB, such as ["image=nginx:*", "namespace=web"]',
+    ],
+    [
+      "exclude = [1]",
+      'line 1: exclude must be a list of KIND=GLOB, such as ["image=nginx:*", "namespace=web"]',
+    ],
     [
       'persist_dir = "results"',
       'line 1: persist_dir must be an absolute path, such as "/opt/nri/optimizer/results"',
@@ -117,13 +141,54 @@ describe("parseConfig()", () => {
     test(`knows no key "${key}"`, () => {
       expect(parseConfig(`${key} = 1`)).toEqual({
         values: {},
-        problems: [
-          `line 1: unknown key "${key}"; known keys: persist_dir, readable, timeout, overwrite, runtime_files, events`,
-        ],
+        problems: [`line 1: unknown key "${key}"; known keys: ${knownKeys}`],
         notes: [],
       });
     });
   }
+
+  test("names each entry that is wrong with its line, and the others count", () => {
+    const text = `readable = true
+exclude = [
+  "image=nginx:*",
+  "imgae=redis:*",
+  'nginx',
+  "label=", "container=web",
+]
+include = ["pdo=web-*", "namespace=prod"]
+`;
+    expect(parse(text)).toEqual({
+      values: {
+        readable: true,
+        exclude: [
+          { kind: "image", glob: "nginx:*" },
+          { kind: "container", glob: "web" },
+        ],
+        include: [{ kind: "namespace", glob: "prod" }],
+      },
+      problems: [
+        'line 4: exclude "imgae=redis:*": unknown kind "imgae"; did you mean "image"?',
+        'line 5: exclude "nginx": no kind; write "image=nginx", or another of namespace, pod, container, label',
+        'line 6: exclude "label=": no pattern behind label=; "label=*" is any',
+        'line 8: include "pdo=web-*": unknown kind "pdo"; did you mean "pod"?',
+      ].map((text) => ({ text, stands: "the other entries stand" })),
+      notes: [],
+    });
+  });
+
+  test("of merge and overwrite, both true, overwrite is ignored", () => {
+    expect(parse("merge = true\noverwrite = true\n")).toEqual({
+      values: { merge: true },
+      problems: [
+        {
+          text: "line 2: overwrite is ignored, since merge is true; leave one out",
+          stands: "the default stands",
+        },
+      ],
+      notes: [],
+    });
+    expect(parse("merge = true\noverwrite = false\n").problems).toEqual([]);
+  });
 
   test("never throws", () => {
     const seed = testSeed();
@@ -139,5 +204,27 @@ describe("parseConfig()", () => {
       }),
       { seed },
     );
+  });
+});
+
+describe("combineConfig()", () => {
+  const both = (file: Partial<Config>, flags: Partial<Config>) => {
+    const { merge, overwrite } = combineConfig(file, flags);
+    return { merge, overwrite };
+  };
+
+  test("flags win over the file, and the file over the defaults", () => {
+    const file = { readable: true, timeoutSeconds: 5 };
+    expect(combineConfig(file, { timeoutSeconds: 7 })).toEqual({
+      ...defaultConfig,
+      readable: true,
+      timeoutSeconds: 7,
+    });
+  });
+
+  test("of merge and overwrite the one that a flag asks for counts", () => {
+    expect(both({ merge: true }, { overwrite: true })).toEqual({ merge: false, overwrite: true });
+    expect(both({ overwrite: true }, { merge: true })).toEqual({ merge: true, overwrite: false });
+    expect(both({ merge: true }, { overwrite: false })).toEqual({ merge: true, overwrite: false });
   });
 });

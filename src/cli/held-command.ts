@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { selfCommand } from "../sys/self-command.ts";
 import { loadShim } from "../sys/shim.ts";
 import { openStream } from "../sys/stream.ts";
 import { HELD_WORD } from "./held-word.ts";
@@ -77,9 +78,4 @@ export function becomeHeld([rootfs, ...command]: readonly string[]): number {
   }
   process.stderr.write(`optimizer: Cannot run ${command[0]}: ${error.code}\n`);
   return exitCodes[error.code] ?? 126;
-}
-
-/** The words that start this very program: the executable, or bun and the script. */
-function selfCommand(): string[] {
-  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
 }

@@ -23,6 +23,18 @@ export const pluginFlags = {
     description: "End each trace after so many seconds; 0: when the container stops",
   },
   overwrite: { type: "boolean", description: "Replace older lists instead of keeping them" },
+  merge: { type: "boolean", description: "Merge each run into the older list instead of keeping that" },
+  include: {
+    type: "string",
+    valueHint: "PATTERNS",
+    description: "Trace only what matches: KIND=GLOB,… (image, namespace, pod, container, label)",
+  },
+  exclude: { type: "string", valueHint: "PATTERNS", description: "Do not trace what matches one of these" },
+  "list-per": {
+    type: "string",
+    valueHint: "WHAT",
+    description: "What has a list of its own: image (default), workload",
+  },
   "runtime-files": { type: "boolean", description: "List files that the workload made itself, too" },
   events: {
     type: "string",
@@ -65,7 +77,7 @@ export function readConfigFile(flags: PluginFlags, log: Log): Partial<Config> {
     throw new UsageError(`Cannot read the configuration ${file}: ${errorCode(error) ?? error}`);
   }
   const { values, problems, notes } = parseConfig(content);
-  if (problems.length > 0) throw new UsageError(problems.map((each) => `${file}: ${each}`).join("\n"));
+  if (problems.length > 0) throw new UsageError(problems.map((each) => `${file}: ${each.text}`).join("\n"));
   for (const note of notes) log.info(`${file}: ${note}`);
   if (values.events !== undefined) parseEvents(values.events); // throws for a name that is none
   return values;
@@ -91,12 +103,16 @@ export function flagValues(flags: PluginFlags): Partial<Config> {
     tomlLine("timeout", flags.timeout === undefined ? undefined : Number(flags.timeout)),
     tomlLine("readable", flags.readable),
     tomlLine("overwrite", flags.overwrite),
+    tomlLine("merge", flags.merge),
+    tomlLine("include", entries(flags.include)),
+    tomlLine("exclude", entries(flags.exclude)),
+    tomlLine("list_per", text(flags["list-per"])),
     tomlLine("runtime_files", flags["runtime-files"]),
-    tomlLine("events", text(flags.events)?.split(",")),
+    tomlLine("events", entries(flags.events)),
   ];
   const { values, problems } = parseConfig(lines.join(""));
   if (problems.length > 0) {
-    throw new UsageError(problems.map((each) => each.replace(/^line \d+: (\S+)/, flagOfKey)).join("\n"));
+    throw new UsageError(problems.map((each) => each.text.replace(/^line \d+: (\S+)/, flagOfKey)).join("\n"));
   }
   if (values.events !== undefined) parseEvents(values.events);
   return values;
@@ -108,6 +124,10 @@ function tomlLine(key: string, value: unknown): string {
 
 function flagOfKey(_line: string, key: string): string {
   return `--${key.replaceAll("_", "-")}`;
+}
+
+function entries(value: string | boolean | undefined): string[] | undefined {
+  return text(value)?.split(",");
 }
 
 function text(value: string | boolean | undefined): string | undefined {

@@ -1,4 +1,4 @@
-import { type Config, defaultConfig, parseConfig } from "../config.ts";
+import { type Config, combineConfig, parseConfig } from "../config.ts";
 import type { Log } from "../log.ts";
 import { parseEvents, START_AND_STOP } from "../nri/events.ts";
 import { type EndReason, runPlugin } from "../nri/plugin.ts";
@@ -6,15 +6,17 @@ import type { Configuration, PluginHandlers } from "../nri/plugin-service.ts";
 import { keepConnected } from "../nri/reconnect.ts";
 import { findLaunch, type Launch } from "../nri/socket.ts";
 import { containerInfo } from "../session/container.ts";
+import { describeSelection } from "../session/selection.ts";
 import type { RuntimeInfo } from "../session/session.ts";
 import { Sessions } from "../session/sessions.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
 import { Tracer } from "../trace/tracer.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 import { createLog } from "./log.ts";
+import { mergeLists } from "./merge-lists.ts";
 import { flagValues, launchHints, type PluginFlags, pluginFlags, readConfigFile } from "./plugin-flags.ts";
 
-/** How long the results may take to be completed when the program ends. */
+/** How long the results may take to be completed, and merged, when the program ends. */
 const EXIT_TIMEOUT_MS = 5000;
 
 /** `optimizer plugin`: the NRI plugin, connected to a runtime's socket or to the one that was inherited. */
@@ -73,7 +75,7 @@ async function startSessions(
   try {
     if (shim === undefined) throw obstacle;
     shim.raiseOpenFileLimit();
-    return new Sessions({ tracer: await Tracer.start(shim), xattr: shim.readXattr, log });
+    return new Sessions({ tracer: await Tracer.start(shim), xattr: shim.readXattr, log, merge: mergeLists });
   } catch (error) {
     if (kind === "external") throw error;
     log.error(`nothing will be traced: ${error instanceof Error ? error.message : String(error)}`);
@@ -94,10 +96,12 @@ class Plugin implements PluginHandlers {
   readonly #options: PluginOptions;
   #config: Config;
   #runtime: RuntimeInfo = { name: "", version: "" };
+  /** When the results have to be complete, on the clock of performance.now(). */
+  #deadlineMs = 0;
 
   constructor(options: PluginOptions) {
     this.#options = options;
-    this.#config = { ...defaultConfig, ...options.config, ...options.flags };
+    this.#config = combineConfig(options.config, options.flags);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -113,6 +117,7 @@ class Plugin implements PluginHandlers {
             onRetry: (reason, waitMs) =>
               log.warn(`${describeEnd(reason)}; next attempt in ${Math.round(waitMs)} ms`),
           });
+    await this.#options.sessions?.finishMerges(Math.max(0, this.#deadlineMs - performance.now()));
     if (end.kind === "refused") throw new Error(describeEnd(end));
     log.info(describeEnd(end));
   }
@@ -129,6 +134,7 @@ class Plugin implements PluginHandlers {
     });
     // Whoever started these containers does not tell us of their end any more.
     const reason = end.kind === "stopped" ? "terminated" : "connection lost";
+    this.#deadlineMs = performance.now() + EXIT_TIMEOUT_MS;
     await Promise.race([sessions?.endAll(reason), sleep(EXIT_TIMEOUT_MS, undefined)]);
     return end;
   }
@@ -139,15 +145,17 @@ class Plugin implements PluginHandlers {
     if (launch.kind === "pre-launched") {
       // Here nobody reads an error, and returning one would end older containerds.
       const { values, problems, notes } = parseConfig(config);
-      for (const problem of problems) log.error(`configuration: ${problem}; the default stands`);
+      for (const { text, stands } of problems) log.error(`configuration: ${text}; ${stands}`);
       for (const note of notes) log.info(`configuration: ${note}`);
-      this.#config = { ...defaultConfig, ...values, ...flags };
+      this.#config = combineConfig(values, flags);
     }
     const mask = this.#eventMask();
     log.info(
       `configured by ${runtimeName} ${runtimeVersion} as ${launch.idx}-${launch.name}; ` +
         `results go to ${this.#config.persistDir}`,
     );
+    const selection = describeSelection(this.#config);
+    if (selection !== undefined) log.info(selection);
     return mask;
   }
 

@@ -125,7 +125,7 @@ export interface Facts {
   /** This program as a file to install, when it is built. */
   readonly program: string | undefined;
   readonly systemd: boolean;
-  /** From the flags or the configuration: whether older lists are replaced. */
+  /** From the flags or the configuration: whether older lists are replaced, which a merged one is, too. */
   readonly overwrite: boolean;
 }
 

@@ -44,7 +44,7 @@ export async function gatherFacts(options: GatherOptions): Promise<Facts> {
     config,
     configWanted: options.config !== undefined,
     persistDir: tryPersistDir(resolve(options.persistDir ?? values.persistDir ?? defaultConfig.persistDir)),
-    overwrite: values.overwrite ?? defaultConfig.overwrite,
+    overwrite: values.overwrite === true || values.merge === true,
     external: findExternal(processes, process.pid),
     program,
     systemd: existsSync("/run/systemd/system"),

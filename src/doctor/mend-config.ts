@@ -5,11 +5,12 @@ import { applyEdit, type Edit, editCommand, quote } from "./edit.ts";
 
 /** All that is wrong with the text of the plugin's configuration: parseConfig() and the names of events. */
 export function configProblems(text: string): string[] {
-  const { values, problems } = parseConfig(text);
-  if (values.events === undefined) return [...problems];
+  const { values, problems: found } = parseConfig(text);
+  const problems = found.map((problem) => problem.text);
+  if (values.events === undefined) return problems;
   try {
     parseEvents(values.events);
-    return [...problems];
+    return problems;
   } catch (error) {
     const index = text.split("\n").findIndex((line) => /^\s*["']?events["']?\s*=/.test(line));
     const place = index < 0 ? "" : `line ${index + 1}: `;
@@ -52,7 +53,7 @@ function editFor(text: string, problem: string): Edit | undefined {
 }
 
 function candidates(text: string, problem: string, line: number): Edit[] {
-  const [, typed, known] = /unknown key "([^"]+)"; did you mean "([^"]+)"\?$/.exec(problem) ?? [];
+  const [, typed, known] = /unknown (?:key|kind) "([^"]+)"; did you mean "([^"]+)"\?$/.exec(problem) ?? [];
   const rename: Edit[] =
     typed === undefined || known === undefined ? [] : [{ kind: "substitute", line, from: typed, to: known }];
   // The parser notices an unfinished text or list on the line behind.

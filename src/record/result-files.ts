@@ -1,14 +1,18 @@
-import { constants } from "node:fs";
-import { access, type FileHandle, link, mkdir, open, rename, unlink } from "node:fs/promises";
+import { access, link, mkdir, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type CsvStyle, csvHeader, csvRow } from "../formats/csv.ts";
 import { isListable, listLine } from "../formats/list.ts";
 import { errorCode, SyscallError } from "../sys/errno.ts";
 import { Appender } from "./appender.ts";
+import { create, syncDirectory, writeNew } from "./new-file.ts";
 import type { RecordedFile } from "./recording.ts";
+import { removeTemporary, runFor, type Temporary, temporaryFor } from "./temporary.ts";
 
 /** What happens when a list of that name is there already. */
-export type Existing = "keep" | "replace";
+export type Existing = "keep" | "replace" | "merge";
+
+/** What is on disk in the end: nothing, the result, or a run that is to be merged into the result. */
+export type Written = "nothing" | "result" | "run";
 
 /** Where a result goes. */
 export interface ResultTarget {
@@ -24,6 +28,8 @@ export interface ResultFilesOptions {
   readonly target: ResultTarget;
   /** Tells this result's temporary files from those of other containers: the container's id. */
   readonly id: string;
+  /** When the trace began. */
+  readonly startedAt: Date;
   readonly csvStyle: CsvStyle;
   /** Makes the text of the json file, whenever it is written. */
   readonly provenance: () => string;
@@ -35,25 +41,22 @@ export interface ResultFilesOptions {
 const FLUSH_AFTER_MS = 250;
 /** So many lines make one write. */
 const FILES_PER_WRITE = 1000;
-/** Descriptors that are used up come back: events take many, for moments, and other results end. */
-const DESCRIPTOR_WAIT_MS = 3000;
-const DESCRIPTOR_POLL_MS = 20;
-const FILE_MODE = 0o644;
 const DIRECTORY_MODE = 0o755;
 
 /**
  * The files of one result while it is made: list, table and provenance.
  *
  * List and table grow under temporary names until the first lines are written, then at their final
- * path: an older result is replaced in one step, by one that is not empty. No caller ever waits for
- * the disk; what goes wrong leaves a valid prefix.
+ * path: an older result is replaced in one step, by one that is not empty. A run that is to be merged stays under
+ * temporary names, and its provenance comes last. No caller ever waits for the disk; what goes wrong leaves a valid
+ * prefix.
  */
 export class ResultFiles {
   readonly #target: ResultTarget;
   readonly #path: string;
   readonly #provenance: () => string;
   readonly #onError: (error: SyscallError) => void;
-  readonly #id: string;
+  readonly #temporary: Temporary;
   readonly #csvStyle: CsvStyle;
   #opening: Promise<Opened | undefined> | undefined;
   /** One flush at a time: a second one must not see a half-published result. */
@@ -61,13 +64,15 @@ export class ResultFiles {
   #pending: RecordedFile[] = [];
   #timer: Timer | undefined;
   #writeAfter: Promise<unknown> | undefined;
-  #published = false;
+  /** The first lines are where they stay. */
+  #placed = false;
   #error: unknown;
 
-  constructor({ target, id, csvStyle, provenance, onError }: ResultFilesOptions) {
+  constructor({ target, id, startedAt, csvStyle, provenance, onError }: ResultFilesOptions) {
     this.#target = target;
     this.#path = join(target.directory, target.name);
-    this.#id = id;
+    this.#temporary =
+      target.existing === "merge" ? runFor(this.#path, id, startedAt) : temporaryFor(this.#path, id);
     this.#csvStyle = csvStyle;
     this.#provenance = provenance;
     this.#onError = onError;
@@ -105,33 +110,48 @@ export class ResultFiles {
   }
 
   /**
-   * Writes the rest, makes it durable, and writes the provenance a last time. Returns whether there
-   * is a result: a trace without a single file leaves none, and an older one as it was.
+   * Writes the rest, makes it durable, and writes the provenance a last time. A trace without a single file leaves
+   * nothing, and an older result as it was.
    */
-  async finish(): Promise<boolean> {
+  async finish(): Promise<Written> {
     clearTimeout(this.#timer);
     await this.#flush();
     const opened = await this.#opening;
-    if (opened === undefined) return false;
+    if (opened === undefined) return "nothing";
     await Promise.all([opened.list.finish(), opened.csv.finish()]);
     this.#noteErrorsOf(opened);
-    if (this.#published) await this.#replaceProvenance(opened.temporary);
-    await removeAll(opened.temporary); // what has found its place is there no more
+    const written = this.#target.existing === "merge" ? await this.#leaveRun() : await this.#complete();
+    if (written !== "run") await removeTemporary(this.#temporary); // what has found its place is there no more
     await syncDirectory(dirname(this.#path));
-    return this.#published;
+    return written;
+  }
+
+  async #complete(): Promise<Written> {
+    if (!this.#placed) return "nothing";
+    await this.#writeProvenance(this.#temporary.json, `${this.#path}.json`);
+    return "result";
+  }
+
+  /** With its record a run is whole: without one nobody would merge it. */
+  async #leaveRun(): Promise<Written> {
+    const { list, json } = this.#temporary;
+    return this.#placed && (await this.#writeProvenance(`${list}.new`, json)) ? "run" : "nothing";
   }
 
   /** Writes the provenance alone, for a trace that never began, unless there is a list that it would belie. */
   async note(): Promise<void> {
-    const temporary = this.#temporary();
+    const { json } = this.#temporary;
     try {
       if (await ResultFiles.exists(this.#target)) return;
       await mkdir(dirname(this.#path), { recursive: true, mode: DIRECTORY_MODE });
-      await this.#replaceProvenance(temporary);
+      await writeNew(json, this.#provenance());
+      // A merge may be making the first list at this moment: its record is not to be replaced.
+      if (this.#target.existing === "merge") await link(json, `${this.#path}.json`);
+      else await rename(json, `${this.#path}.json`);
     } catch (error) {
-      this.#fail(error);
+      if (errorCode(error) !== "EEXIST") this.#fail(error);
     }
-    await removeAll(temporary);
+    await removeTemporary(this.#temporary);
   }
 
   /** With the first line: a trace without one touches nothing. */
@@ -146,22 +166,16 @@ export class ResultFiles {
   async #create(): Promise<Opened> {
     await this.#writeAfter;
     await mkdir(dirname(this.#path), { recursive: true, mode: DIRECTORY_MODE });
-    const temporary = this.#temporary();
-    const list = await create(temporary.list);
+    const list = await create(this.#temporary.list);
     try {
-      const csv = new Appender(await create(temporary.csv));
+      const csv = new Appender(await create(this.#temporary.csv));
       void csv.append(csvHeader);
-      return { list: new Appender(list), csv, temporary };
+      return { list: new Appender(list), csv };
     } catch (error) {
       await list.close();
-      await removeAll(temporary);
+      await removeTemporary(this.#temporary);
       throw error;
     }
-  }
-
-  #temporary(): Temporary {
-    const base = join(dirname(this.#path), `.optimizer-${this.#id}`);
-    return { list: `${base}.list`, csv: `${base}.csv`, json: `${base}.json` };
   }
 
   #flush(): Promise<void> {
@@ -180,7 +194,9 @@ export class ResultFiles {
     }
     this.#noteErrorsOf(opened);
     const isListed = files.some(({ path }) => isListable(path));
-    if (!this.#published && isListed && this.#error === undefined) await this.#publish(opened);
+    if (this.#placed || !isListed || this.#error !== undefined) return;
+    if (this.#target.existing === "merge") this.#placed = true;
+    else await this.#publish();
   }
 
   async #write({ list, csv }: Opened, files: readonly RecordedFile[]): Promise<void> {
@@ -201,85 +217,38 @@ export class ResultFiles {
   }
 
   /** The list goes first: when its name cannot be had, the older result stays as it is. */
-  async #publish({ temporary }: Opened): Promise<void> {
+  async #publish(): Promise<void> {
+    const { list, csv, json } = this.#temporary;
     try {
-      await writeNew(temporary.json, this.#provenance());
+      await writeNew(json, this.#provenance());
       if (this.#target.existing === "replace") {
-        await rename(temporary.list, this.#path);
+        await rename(list, this.#path);
       } else {
-        await link(temporary.list, this.#path); // fails where rename would replace
-        await unlink(temporary.list);
+        await link(list, this.#path); // fails where rename would replace
+        await unlink(list);
       }
-      this.#published = true;
-      await rename(temporary.csv, `${this.#path}.csv`);
-      await rename(temporary.json, `${this.#path}.json`);
+      this.#placed = true;
+      await rename(csv, `${this.#path}.csv`);
+      await rename(json, `${this.#path}.json`);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  async #replaceProvenance(temporary: Temporary): Promise<void> {
+  /** Returns whether it is there. */
+  async #writeProvenance(temporary: string, path: string): Promise<boolean> {
     try {
-      await writeNew(temporary.json, this.#provenance());
-      await rename(temporary.json, `${this.#path}.json`);
+      await writeNew(temporary, this.#provenance());
+      await rename(temporary, path);
+      return true;
     } catch (error) {
       this.#fail(error);
+      return false;
     }
   }
-}
-
-/** Names under which the files begin. */
-interface Temporary {
-  readonly list: string;
-  readonly csv: string;
-  readonly json: string;
 }
 
 interface Opened {
   readonly list: Appender;
   readonly csv: Appender;
-  readonly temporary: Temporary;
-}
-
-/** A new file that is surely ours: whatever lies at the name, be it a link, is taken away first. */
-async function create(path: string): Promise<FileHandle> {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  const deadlineMs = performance.now() + DESCRIPTOR_WAIT_MS;
-  for (;;) {
-    try {
-      return await open(path, flags, FILE_MODE);
-    } catch (error) {
-      const code = errorCode(error);
-      if (performance.now() > deadlineMs) throw error;
-      if (code === "EEXIST") await unlink(path);
-      else if (code === "EMFILE" || code === "ENFILE") await Bun.sleep(DESCRIPTOR_POLL_MS);
-      else throw error;
-    }
-  }
-}
-
-/** Makes a file with this text, durable before anything is renamed over. */
-async function writeNew(path: string, text: string): Promise<void> {
-  const file = await create(path);
-  try {
-    await file.writeFile(text);
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-}
-
-async function removeAll(paths: Temporary): Promise<void> {
-  await Promise.all(Object.values(paths).map((path) => unlink(path).catch(() => {})));
-}
-
-/** Makes new names in a folder durable. Not every file system can; then its own pace must do. */
-async function syncDirectory(path: string): Promise<void> {
-  try {
-    const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-    await directory.sync().catch(() => {});
-    await directory.close();
-  } catch {
-    // The folder is gone, and the result with it.
-  }
 }

@@ -1,11 +1,16 @@
 import { formatReference, parseReference } from "../image/reference.ts";
 import { nearest } from "../nearest.ts";
+import { imagePart } from "../record/result-name.ts";
 import type { StoredResult } from "./find-results.ts";
 import type { StoredRecord } from "./stored-record.ts";
 
+/** More candidates than a screen has lines help nobody. */
+const CANDIDATES_MAX = 20;
+
 /**
  * Finds a result by what a user calls it: its name, any form of the image's reference, its digest, the name
- * of a container whose image has none. Throws an Error that tells the nearest name.
+ * of a container whose image has none. An image's own result wins over those of its workloads. Throws an Error that
+ * tells the nearest name, or the candidates where there are several.
  */
 export function findName(
   wanted: string,
@@ -13,16 +18,34 @@ export function findName(
   recordOf: (result: StoredResult) => StoredRecord | string,
 ): StoredResult {
   const names = namesOf(wanted);
-  const found = results.find(({ name }) => names.includes(name)) ?? findByDigest(wanted, results, recordOf);
-  if (found !== undefined) return found;
-  const near =
-    findOtherTag(wanted, results) ??
-    nearest(
-      names.at(-1) ?? wanted,
-      results.map(({ name }) => name),
-    );
+  const exact = results.find(({ name }) => names.includes(name));
+  if (exact !== undefined) return exact;
+  const ofImage = results.filter(({ name }) => names.includes(imagePart(name)));
+  const found = ofImage.length > 0 ? ofImage : findByDigest(wanted, results, recordOf);
+  const [first, ...more] = found;
+  if (first === undefined) throw new Error(notFound(wanted, names, results));
+  const own = found.find(({ name }) => imagePart(name) === name);
+  if (own === undefined && more.length > 0) throw new Error(ambiguous(wanted, found));
+  return own ?? first;
+}
+
+function notFound(wanted: string, names: readonly string[], results: readonly StoredResult[]): string {
+  const known = results.map(({ name }) => imagePart(name));
+  const near = findOtherTag(wanted, known) ?? nearest(names.at(-1) ?? wanted, known);
   const cure = near === undefined ? "optimizer list shows all" : `did you mean ${JSON.stringify(near)}?`;
-  throw new Error(`No result has the name ${JSON.stringify(wanted)}; ${cure}`);
+  return `No result has the name ${JSON.stringify(wanted)}; ${cure}`;
+}
+
+function ambiguous(wanted: string, candidates: readonly StoredResult[]): string {
+  const lines = candidates
+    .slice(0, CANDIDATES_MAX)
+    .map(({ name }) => `  ${JSON.stringify(name).slice(1, -1)}`);
+  const more = candidates.length - lines.length;
+  return [
+    `${JSON.stringify(wanted)} has ${candidates.length} results; name one of them:`,
+    ...lines,
+    ...(more > 0 ? [`  and ${more} more, which optimizer list shows`] : []),
+  ].join("\n");
 }
 
 /** Names under which it may be, latin1 as those on disk are; the most usual one last. */
@@ -33,10 +56,10 @@ function namesOf(wanted: string): string[] {
 }
 
 /** A name of the same image with another tag. */
-function findOtherTag(wanted: string, results: readonly StoredResult[]): string | undefined {
+function findOtherTag(wanted: string, known: readonly string[]): string | undefined {
   const familiar = parseReference(wanted)?.familiarName;
   if (familiar === undefined) return undefined;
-  return results.find(({ name }) => parseReference(name)?.familiarName === familiar)?.name;
+  return known.find((name) => parseReference(name)?.familiarName === familiar);
 }
 
 /** With a tag the digest is in the record only. */
@@ -44,12 +67,12 @@ function findByDigest(
   wanted: string,
   results: readonly StoredResult[],
   recordOf: (result: StoredResult) => StoredRecord | string,
-): StoredResult | undefined {
+): StoredResult[] {
   const [image, digest] = wanted.split("@", 2);
   const hash = digest ?? (/^[a-z0-9]+:[0-9a-f]{32,}$/.test(wanted) ? wanted : undefined);
-  if (hash === undefined) return undefined;
+  if (hash === undefined) return [];
   const familiar = digest === undefined ? undefined : parseReference(image ?? "")?.familiarName;
-  return results.find((result) => {
+  return results.filter((result) => {
     const record = recordOf(result);
     if (typeof record === "string" || record.digest !== hash) return false;
     return familiar === undefined || parseReference(record.reference ?? "")?.familiarName === familiar;

@@ -46,6 +46,7 @@ function describeFailure(directory: string, code: string | undefined): string {
 
 function collect(folder: Buffer, prefix: string, results: Map<string, StoredResult>, depth: number): void {
   for (const entry of readdirSync(folder, { encoding: "latin1", withFileTypes: true }) as Dirent[]) {
+    if (TEMPORARY.test(entry.name)) continue;
     const path = Buffer.concat([folder, Buffer.from(`/${entry.name}`, "latin1")]);
     if (entry.isDirectory() && depth < DEPTH_MAX) {
       try {
@@ -53,7 +54,7 @@ function collect(folder: Buffer, prefix: string, results: Map<string, StoredResu
       } catch {
         // Another user's, or gone since: the others are worth to be shown.
       }
-    } else if (entry.isFile() && !TEMPORARY.test(entry.name)) {
+    } else if (entry.isFile()) {
       add(path, prefix + entry.name, results);
     }
   }

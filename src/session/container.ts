@@ -12,7 +12,16 @@ export interface ContainerInfo {
   /** Of the manifest, where the runtime tells it (NRI 0.12.2). */
   readonly imageDigest: string | undefined;
   readonly cgroupsPath: string;
-  readonly pod: { readonly name: string; readonly namespace: string; readonly uid: string };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly pod: PodInfo;
+}
+
+/** What a session needs to know of a container's pod. */
+export interface PodInfo {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** The annotations that name the image, the one to prefer first: containerd's, then CRI-O's. */
@@ -33,6 +42,7 @@ export function containerInfo(pod: PodSandbox, container: Container): ContainerI
     imageReference: container.image?.name || named || "",
     imageDigest: container.image?.digest || undefined,
     cgroupsPath: container.linux?.cgroupsPath ?? "",
-    pod: { name: pod.name, namespace: pod.namespace, uid: pod.uid },
+    labels,
+    pod: { name: pod.name, namespace: pod.namespace, uid: pod.uid, labels: pod.labels },
   };
 }

@@ -5,7 +5,7 @@ import { type FoundLayers, findLayers } from "../image/host-layers.ts";
 import type { LayerReader } from "../image/layers.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import { Recording } from "../record/recording.ts";
-import { ResultFiles, type ResultTarget } from "../record/result-files.ts";
+import { ResultFiles, type ResultTarget, type Written } from "../record/result-files.ts";
 import { rootOf } from "../trace/process-mounts.ts";
 import type { ArmOptions, Trace } from "../trace/trace.ts";
 import type { Tracer } from "../trace/tracer.ts";
@@ -41,8 +41,7 @@ export interface SessionSummary {
   readonly trouble: readonly string[];
   /** For people: `27 files, 3.4 MiB`. */
   readonly amount: string;
-  /** Of the list; undefined when there is none. */
-  readonly path: string | undefined;
+  readonly written: Written;
 }
 
 /** How long the events that stand in the kernel's queue, and the mark's end, may take when a session ends. */
@@ -69,6 +68,7 @@ export class Session {
     this.#files = new ResultFiles({
       target,
       id: container.id,
+      startedAt: this.#startedAt,
       csvStyle,
       provenance: () => formatProvenance(this.#provenance()),
       onError: (error) => {
@@ -110,7 +110,7 @@ export class Session {
     await session.#files.note();
   }
 
-  /** The path of the list, there or not. */
+  /** The final path of the list, there or not. */
   get path(): string {
     return this.#files.path;
   }
@@ -132,14 +132,14 @@ export class Session {
     this.#end = { at: new Date(), reason };
     const written = await this.#files.finish();
     // What kept the list from being there is told where it is looked for.
-    if (!written && this.#recording.trouble.length > 0) await this.#files.note();
+    if (written === "nothing" && this.#recording.trouble.length > 0) await this.#files.note();
     const { listed, listedBytes } = this.#recording.counts;
     return {
       reason,
       complete: isComplete({ end: this.#end, trouble: this.#recording.trouble }),
       trouble: this.#recording.trouble,
       amount: `${listed} file${listed === 1 ? "" : "s"}, ${formatBytes(listedBytes)}`,
-      path: written ? this.#files.path : undefined,
+      written,
     };
   }
 
@@ -156,6 +156,7 @@ export class Session {
 
   #provenance(): Provenance {
     const { container, runtime } = this.#options;
+    const { name, namespace, uid } = container.pod;
     const image = parseReference(container.imageReference);
     const { layers } = this.#layers;
     return {
@@ -164,7 +165,7 @@ export class Session {
         name: image && formatReference(image),
         digest: container.imageDigest ?? image?.digest,
       },
-      container: { id: container.id, name: container.name, pod: container.pod },
+      container: { id: container.id, name: container.name, pod: { name, namespace, uid } },
       runtime,
       kernel: release(),
       optimizer: version,

@@ -3,18 +3,23 @@ import type { EndReason } from "../formats/provenance.ts";
 import type { LayerReader } from "../image/layers.ts";
 import { parseReference } from "../image/reference.ts";
 import type { Log } from "../log.ts";
-import { ResultFiles, type ResultTarget } from "../record/result-files.ts";
-import { resultName } from "../record/result-name.ts";
+import { type MergeLists, MergeQueue } from "../record/merge-queue.ts";
+import { type Existing, ResultFiles, type ResultTarget } from "../record/result-files.ts";
+import { resultName, workloadResultName } from "../record/result-name.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { firstPidOfCgroup } from "./cgroup.ts";
 import type { ContainerInfo } from "./container.ts";
+import { isSelected } from "./selection.ts";
 import { type RuntimeInfo, Session, type SessionOptions, type SessionSummary } from "./session.ts";
+import { workloadName } from "./workload.ts";
 
 /** What the sessions share. */
 export interface SessionsOptions {
   readonly tracer: Tracer;
   readonly xattr: LayerReader["xattr"];
   readonly log: Log;
+  /** Merges lists on disk, in its own time. */
+  readonly merge: MergeLists;
   /** The longest a container's start is held up. */
   readonly startCeilingMs?: number;
 }
@@ -38,15 +43,18 @@ type Slot =
 
 /**
  * The containers that are being traced, by container id. Two containers of one image are two
- * sessions; they meet only in the name of their result, and there `overwrite` decides.
+ * sessions; they meet only in the name of their result, and there `overwrite` and `merge` decide.
  */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #slots = new Map<string, Slot>();
+  readonly #merges: MergeQueue;
   #tidyUp: Timer | undefined;
 
   constructor(options: SessionsOptions) {
+    const { merge, log } = options;
     this.#options = options;
+    this.#merges = new MergeQueue({ merge, onError: (message) => log.error(message) });
   }
 
   /** How many there are. */
@@ -56,11 +64,13 @@ export class Sessions {
 
   /**
    * Begins to trace a container whose process waits to be started. Resolves when the container may
-   * go on, within the ceiling. Never rejects: what keeps a container from being traced is logged.
+   * go on, within the ceiling. Never rejects: what keeps a container from being traced is logged, unless the
+   * configuration does not select it.
    */
   async start(container: ContainerInfo, config: Config, runtime: RuntimeInfo): Promise<void> {
     if (this.#slots.has(container.id)) return; // a second subscription of the same plugin
-    const name = resultName(parseReference(container.imageReference), container);
+    if (!isSelected(container, config)) return;
+    const name = nameFor(container, config);
     const slot: Slot = { kind: "starting", name, stopped: false };
     this.#slots.set(container.id, slot);
     const ceilingMs = this.#options.startCeilingMs ?? START_CEILING_MS;
@@ -88,6 +98,14 @@ export class Sessions {
     await Promise.all(slots.map((slot) => (slot.kind === "recording" ? this.#end(slot, reason) : undefined)));
   }
 
+  /**
+   * Resolves when the runs that have ended are merged. After `timeoutMs` those that are not yet stay on disk, for the
+   * next merge of the same name; nothing is merged any more then.
+   */
+  finishMerges(timeoutMs: number): Promise<void> {
+    return this.#merges.finish(timeoutMs);
+  }
+
   async #begin(
     container: ContainerInfo,
     slot: Slot & { kind: "starting" },
@@ -97,7 +115,7 @@ export class Sessions {
     const target: ResultTarget = {
       directory: config.persistDir,
       name: slot.name,
-      existing: config.overwrite ? "replace" : "keep",
+      existing: existingFor(config),
     };
     if (await this.#isKept(container, slot, target)) {
       this.#release(container.id, slot);
@@ -113,7 +131,8 @@ export class Sessions {
       pid,
       runtime,
       target,
-      csvStyle: config.readable ? "readable" : "exact",
+      // What is for people is rounded: a merge needs the exact numbers.
+      csvStyle: config.readable && !config.merge ? "readable" : "exact",
       tracer,
       xattr,
       runtimeFiles: config.runtimeFiles,
@@ -128,14 +147,14 @@ export class Sessions {
     }
   }
 
-  #record(starting: Slot & { kind: "starting" }, session: Session, { timeoutSeconds }: Config): void {
+  #record(starting: Slot & { kind: "starting" }, session: Session, { merge, timeoutSeconds }: Config): void {
     const { container } = session;
     const timer =
       timeoutSeconds > 0
         ? setTimeout(() => void this.#end(slot, "timeout"), timeoutSeconds * 1000)
         : undefined;
     const slot: Slot & { kind: "recording" } = { kind: "recording", name: starting.name, session, timer };
-    const older = this.#recordingOf(starting.name);
+    const older = merge ? undefined : this.#recordingOf(starting.name);
     this.#slots.set(container.id, slot);
     if (older !== undefined) session.writeAfter(this.#end(older, "superseded"));
     if (starting.stopped) void this.#end(slot, "container stopped");
@@ -143,7 +162,7 @@ export class Sessions {
 
   /** Whether the result of that name is to stay as it is, which is logged. */
   async #isKept(container: ContainerInfo, slot: Slot, target: ResultTarget): Promise<boolean> {
-    if (target.existing === "replace") return false;
+    if (target.existing !== "keep") return false;
     const other = [...this.#slots.values()].some((each) => each !== slot && each.name === slot.name);
     if (!other && !(await ResultFiles.exists(target))) return false;
     const state = other ? "is being recorded by another container" : "exists";
@@ -166,6 +185,7 @@ export class Sessions {
     const summary = await session.end(reason);
     if (!this.#release(session.container.id, slot)) return; // another caller waited for the same end
     this.#logEnd(session, summary);
+    if (summary.written === "run") this.#merges.add(session.path);
     this.#tidyUpSoon();
   }
 
@@ -180,9 +200,12 @@ export class Sessions {
     }, TIDY_UP_AFTER_MS);
   }
 
-  #logEnd({ container }: Session, { reason, complete, trouble, amount, path }: SessionSummary): void {
+  #logEnd(
+    { container, path }: Session,
+    { reason, complete, trouble, amount, written }: SessionSummary,
+  ): void {
     const { log } = this.#options;
-    const where = path === undefined ? "nothing was written" : path;
+    const where = { nothing: "nothing was written", result: path, run: `to be merged into ${path}` }[written];
     const line = `${label(container)}: ${amount}: ${where} (${reason})`;
     if (complete) log.info(line);
     else log.warn(`${line}; the list is not complete: ${trouble.join("; ") || reason}`);
@@ -197,6 +220,18 @@ interface Begin {
   readonly config: Config;
   readonly runtime: RuntimeInfo;
   readonly deadlineMs: number;
+}
+
+function nameFor(container: ContainerInfo, { listPer }: Config): string {
+  const image = parseReference(container.imageReference);
+  if (listPer === "image") return resultName(image, container);
+  const { pod } = container;
+  return workloadResultName(image, { namespace: pod.namespace, workload: workloadName(pod), container });
+}
+
+function existingFor({ merge, overwrite }: Config): Existing {
+  if (merge) return "merge";
+  return overwrite ? "replace" : "keep";
 }
 
 /** How the log names a container. */

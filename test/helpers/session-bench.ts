@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { type Config, defaultConfig } from "../../src/config.ts";
+import type { MergeLists } from "../../src/record/merge-queue.ts";
 import type { ContainerInfo } from "../../src/session/container.ts";
 import { Sessions } from "../../src/session/sessions.ts";
+import { runHelper } from "../../src/sys/helper.ts";
 import { loadShim } from "../../src/sys/shim.ts";
 import { type HeldContainer, heldContainer, type Layer } from "./held-container.ts";
+import { commandLine } from "./program.ts";
 import { type TemporaryFolder, temporaryFolder } from "./temporary-folder.ts";
 import { type StartOptions, startTracer } from "./traced.ts";
 
@@ -11,6 +14,10 @@ import { type StartOptions, startTracer } from "./traced.ts";
 export const runtime = { name: "containerd", version: "2.1.9" };
 /** The one layer of a container that asks for no other. */
 export const files = { "/a": "a", "/b": "bb", "/c": "ccc" };
+
+/** As the plugin does it. */
+const mergeLists: MergeLists = (inputs, output, signal) =>
+  runHelper(commandLine(["merge", ...inputs, "-o", output]), signal, [0, 3]);
 
 /** Sessions over a real tracer, with their log and a folder for results. */
 export async function bench(options: StartOptions & { readonly startCeilingMs?: number } = {}) {
@@ -24,7 +31,13 @@ export async function bench(options: StartOptions & { readonly startCeilingMs?: 
     error: (line: string) => void lines.push(`error ${line}`),
   };
   const { startCeilingMs = 5000 } = options;
-  const sessions = new Sessions({ tracer, xattr: loadShim().readXattr, log, startCeilingMs });
+  const sessions = new Sessions({
+    tracer,
+    xattr: loadShim().readXattr,
+    log,
+    merge: mergeLists,
+    startCeilingMs,
+  });
   const config = (more: Partial<Config> = {}): Config => ({
     ...defaultConfig,
     persistDir: folder.at("lists"),
@@ -46,6 +59,9 @@ export async function bench(options: StartOptions & { readonly startCeilingMs?: 
   };
 }
 
+/** What bench() gives. */
+export type Bench = Awaited<ReturnType<typeof bench>>;
+
 /** What the runtime tells of a container. */
 export function info(
   id: string,
@@ -59,7 +75,8 @@ export function info(
     imageReference: "docker.io/library/nginx:latest",
     imageDigest: undefined,
     cgroupsPath: "",
-    pod: { name: "pod", namespace: "default", uid: "u" },
+    labels: {},
+    pod: { name: "pod", namespace: "default", uid: "u", labels: {} },
     ...more,
   };
 }

@@ -9,7 +9,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { ResultFiles, type ResultFilesOptions } from "../../src/record/result-files.ts";
+import { type Existing, ResultFiles, type ResultFilesOptions } from "../../src/record/result-files.ts";
+import { findRuns } from "../../src/record/temporary.ts";
+import { findResults } from "../../src/results/find-results.ts";
 import type { SyscallError } from "../../src/sys/errno.ts";
 import { heldContainer } from "../helpers/held-container.ts";
 import { rootTest } from "../helpers/root.ts";
@@ -17,15 +19,13 @@ import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-fold
 import { waitFor } from "../helpers/wait-for.ts";
 
 /** A result in `directory`, and the errors it told. */
-function result(
-  directory: string,
-  options: Partial<ResultFilesOptions> & { existing?: "keep" | "replace" } = {},
-) {
+function result(directory: string, options: Partial<ResultFilesOptions> & { existing?: Existing } = {}) {
   const errors: SyscallError[] = [];
   const { existing = "replace", ...rest } = options;
   const files = new ResultFiles({
     target: { directory, name: "org/app:1", existing },
     id: "c0ffee",
+    startedAt: new Date(1_700_000_000_000),
     csvStyle: "exact",
     provenance: () => '{"version": 1}\n',
     onError: (error) => errors.push(error),
@@ -58,7 +58,7 @@ describe("ResultFiles", () => {
     files.add(file("/b"));
     files.add(file('/a, "quoted"'));
     files.add(file("/one\ntwo"));
-    expect(await files.finish()).toBe(true);
+    expect(await files.finish()).toBe("result");
     expect(names(folder)).toEqual(threeFiles);
     expect(text(folder)).toBe('/b\n/a, "quoted"\n');
     expect(text(folder, ".csv")).toBe(
@@ -93,7 +93,7 @@ describe("ResultFiles", () => {
     await waitFor("the second line", () => text(folder) === "/a\n/b\n");
     expect(statSync(files.path).ino).toBe(ino);
     end = "ended";
-    expect(await files.finish()).toBe(true);
+    expect(await files.finish()).toBe("result");
     expect(text(folder, ".json")).toBe("ended");
     expect(names(folder)).toEqual(threeFiles);
   });
@@ -105,7 +105,7 @@ describe("ResultFiles", () => {
     const { files } = result(folder.path);
     files.add(file("/n"));
     expect(text(folder)).toBe(reader);
-    expect(await files.finish()).toBe(true);
+    expect(await files.finish()).toBe("result");
     expect(text(folder)).toBe("/n\n");
     expect(text(folder, ".csv")).toBe("path,size,elapsed\n/n,12,34\n");
     expect(text(folder, ".json")).toBe('{"version": 1}\n');
@@ -117,7 +117,7 @@ describe("ResultFiles", () => {
     older(folder);
     const before = threeFiles.map((name) => readFileSync(folder.at("org", name), "latin1"));
     const { files, errors } = result(folder.path);
-    expect(await files.finish()).toBe(false);
+    expect(await files.finish()).toBe("nothing");
     expect(names(folder)).toEqual(threeFiles);
     expect(threeFiles.map((name) => readFileSync(folder.at("org", name), "latin1"))).toEqual(before);
     expect(errors).toEqual([]);
@@ -125,7 +125,7 @@ describe("ResultFiles", () => {
 
   test("makes not even a folder without a file", async () => {
     using folder = temporaryFolder();
-    expect(await result(folder.path).files.finish()).toBe(false);
+    expect(await result(folder.path).files.finish()).toBe("nothing");
     expect(readdirSync(folder.path)).toEqual([]);
   });
 
@@ -134,7 +134,7 @@ describe("ResultFiles", () => {
     older(folder);
     const { files } = result(folder.path);
     files.add(file("/one\ntwo"));
-    expect(await files.finish()).toBe(false);
+    expect(await files.finish()).toBe("nothing");
     expect(text(folder)).toStartWith("/old/one\n");
     expect(names(folder)).toEqual(threeFiles);
   });
@@ -155,7 +155,7 @@ describe("ResultFiles", () => {
     const { files } = result(folder.path, { existing: "keep" });
     files.add(file("/new"));
     older(folder);
-    expect(await files.finish()).toBe(false);
+    expect(await files.finish()).toBe("nothing");
     expect(text(folder, ".csv")).toContain("/old/one");
     expect(text(folder, ".json")).toContain("old");
     expect(names(folder)).toEqual(threeFiles);
@@ -177,12 +177,12 @@ describe("ResultFiles", () => {
     using folder = temporaryFolder();
     mkdirSync(folder.at("org"));
     writeFileSync(folder.at("precious"), "precious");
-    for (const kind of ["list", "csv", "json"]) {
-      symlinkSync(folder.at("precious"), folder.at(`org/.optimizer-c0ffee.${kind}`));
+    for (const suffix of ["", ".csv", ".json"]) {
+      symlinkSync(folder.at("precious"), folder.at(`org/.optimizer-c0ffee${suffix}`));
     }
     const { files, errors } = result(folder.path);
     files.add(file("/a"));
-    expect(await files.finish()).toBe(true);
+    expect(await files.finish()).toBe("result");
     expect(readFileSync(folder.at("precious"), "latin1")).toBe("precious");
     expect(names(folder)).toEqual(threeFiles);
     expect(errors).toEqual([]);
@@ -209,7 +209,7 @@ describe("ResultFiles", () => {
       prepare(folder.at("lists"));
       const { files, errors } = result(folder.at("lists"));
       files.add(file("/a"));
-      expect(await files.finish()).toBe(false);
+      expect(await files.finish()).toBe("nothing");
       expect(errors).toHaveLength(1);
       expect(errors[0]?.message).toStartWith(`Cannot write ${folder.at("lists/org/app:1")}: `);
       expect([code, "EEXIST"]).toContain(errors[0]?.code ?? "");
@@ -222,7 +222,7 @@ describe("ResultFiles", () => {
     mkdirSync(folder.at("org/.optimizer-c0ffee.csv"), { recursive: true });
     const { files, errors } = result(folder.path);
     files.add(file("/a"));
-    expect(await files.finish()).toBe(false);
+    expect(await files.finish()).toBe("nothing");
     expect(errors).toHaveLength(1);
     expect(names(folder)).toEqual([".optimizer-c0ffee.csv"]);
     const open = readdirSync("/proc/self/fd").map((fd) => {
@@ -244,6 +244,76 @@ describe("ResultFiles", () => {
     const list = readFileSync(files.path, "latin1");
     expect(list).toEndWith("\n");
     expect(`${paths.join("\n")}\n`).toStartWith(list);
+  });
+});
+
+describe("ResultFiles of a run that is to be merged", () => {
+  const run = (folder: TemporaryFolder, more: Partial<ResultFilesOptions> = {}) =>
+    result(folder.path, { existing: "merge", ...more });
+
+  test("stays beside the result, which is not touched, and is found once its record is there", async () => {
+    using folder = temporaryFolder();
+    older(folder);
+    const { files, errors } = run(folder);
+    files.add(file("/n"));
+    await waitFor("the first lines", () => names(folder).length === 5);
+    expect(await findRuns(files.path)).toEqual([]);
+    expect(await files.finish()).toBe("run");
+    const [found, ...others] = await findRuns(files.path);
+    expect(others).toEqual([]);
+    expect(readFileSync(found?.list ?? "", "latin1")).toBe("/n\n");
+    expect(readFileSync(found?.csv ?? "", "latin1")).toBe("path,size,elapsed\n/n,12,34\n");
+    expect(readFileSync(found?.json ?? "", "latin1")).toBe('{"version": 1}\n');
+    expect(text(folder)).toStartWith("/old/one\n");
+    expect(findResults(folder.path).map(({ name }) => name)).toEqual(["org/app:1"]);
+    expect(errors).toEqual([]);
+  });
+
+  test("leaves nothing without a path that can stand in the list", async () => {
+    using folder = temporaryFolder();
+    const { files } = run(folder);
+    files.add(file("/one\ntwo"));
+    expect(await files.finish()).toBe("nothing");
+    expect(names(folder)).toEqual([]);
+  });
+
+  test("two of one container have files of their own", async () => {
+    using folder = temporaryFolder();
+    for (const [path, ms] of [
+      ["/late", 2],
+      ["/early", 1],
+    ] as const) {
+      const { files } = run(folder, { startedAt: new Date(1_700_000_000_000 + ms) });
+      files.add(file(path));
+      expect(await files.finish()).toBe("run");
+    }
+    const runs = await findRuns(folder.at("org/app:1"));
+    expect(runs.map(({ list }) => readFileSync(list, "latin1"))).toEqual(["/early\n", "/late\n"]);
+  });
+
+  test("leaves no run when its record cannot be written", async () => {
+    using folder = temporaryFolder();
+    const { files, errors } = run(folder, {
+      provenance: () => {
+        throw new Error("no record");
+      },
+    });
+    files.add(file("/a"));
+    expect(await files.finish()).toBe("nothing");
+    expect(names(folder)).toEqual([]);
+    expect(errors).toHaveLength(1);
+  });
+
+  test("a note never replaces the record of a list that a merge is making", async () => {
+    using folder = temporaryFolder();
+    await run(folder).files.note();
+    expect(names(folder)).toEqual(["app:1.json"]);
+    writeFileSync(folder.at("org/app:1.json"), "of a merge");
+    const { files, errors } = run(folder);
+    await files.note();
+    expect(text(folder, ".json")).toBe("of a merge");
+    expect(names(folder)).toEqual(["app:1.json"]);
+    expect(errors).toEqual([]);
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
 import { parseReference } from "../../src/image/reference.ts";
-import { resultName } from "../../src/record/result-name.ts";
+import { imagePart, resultName, workloadResultName } from "../../src/record/result-name.ts";
 import { testSeed } from "../helpers/random.ts";
 
 const container = { name: "web", id: "c0ffee" };
@@ -41,7 +41,42 @@ describe("resultName()", () => {
       expect(resultName(undefined, { name, id })).toBe(expected);
     });
   }
+});
 
+describe("workloadResultName()", () => {
+  for (const [image, namespace, workload, name, expected] of [
+    ["docker.io/library/nginx:latest", "prod", "web", "app", "_workloads/prod/web/app/nginx:latest"],
+    ["ghcr.io/org/app:1", "prod", "web", "app", "_workloads/prod/web/app/ghcr.io/org/app:1"],
+    ["", "prod", "web", "app", "_workloads/prod/web/app/_unnamed"],
+    ["app:v1.csv", "prod", "web", "app", "_workloads/prod/web/app/_unnamed"],
+    ["", "", "", "", "_workloads/_unnamed/_unnamed/c0ffee/_unnamed"],
+    ["", "..", "../../x", "a/b\n", "_workloads/_unnamed/.._.._x/a_b_/_unnamed"],
+    ["", "a.json", "web.csv", "x", "_workloads/a.json/web.csv/x/_unnamed"],
+    ["", "n".repeat(300), "web", "x", `_workloads/${"n".repeat(200)}/web/x/_unnamed`],
+  ] as const) {
+    test(`of ${[image, namespace, workload, name].map((each) => each.slice(0, 20)).join(", ")}`, () => {
+      const owner = { namespace, workload, container: { name, id: "c0ffee" } };
+      expect(workloadResultName(parseReference(image), owner)).toBe(expected);
+    });
+  }
+});
+
+describe("imagePart()", () => {
+  for (const [name, image] of [
+    ["nginx:latest", "nginx:latest"],
+    ["ghcr.io/org/app:1", "ghcr.io/org/app:1"],
+    ["_unnamed/web", "_unnamed/web"],
+    ["_workloads/prod/web/app/nginx:latest", "nginx:latest"],
+    ["_workloads/prod/web/app/ghcr.io/org/app:1", "ghcr.io/org/app:1"],
+    ["_workloads/prod/web/app", "_workloads/prod/web/app"],
+  ] as const) {
+    test(`of ${name} is ${image}`, () => {
+      expect(imagePart(name)).toBe(image);
+    });
+  }
+});
+
+describe("a result's name", () => {
   test("never leaves the folder, and never ends as a companion file does", () => {
     const seed = testSeed();
     const text = fc.oneof(
@@ -51,13 +86,19 @@ describe("resultName()", () => {
       fc.constantFrom("..", ".", "/", "../..", "a/../..", "\0", "a:1.csv", "x.csv"),
     );
     fc.assert(
-      fc.property(text, text, text, (image, name, id) => {
-        const result = resultName(parseReference(image), { name, id });
-        const path = join("/data/lists", result);
-        expect(path).toBe(`/data/lists/${result}`);
-        expect(result).toMatch(/^[^/\0\s]+(\/[^/\0\s]+)*$/);
-        expect(result).not.toMatch(/\.(csv|json)$/);
-        for (const part of result.split("/")) expect(Buffer.byteLength(part)).toBeLessThanOrEqual(200);
+      fc.property(text, text, text, text, text, (reference, name, id, namespace, workload) => {
+        const image = parseReference(reference);
+        const container = { name, id };
+        for (const result of [
+          resultName(image, container),
+          workloadResultName(image, { namespace, workload, container }),
+        ]) {
+          const path = join("/data/lists", result);
+          expect(path).toBe(`/data/lists/${result}`);
+          expect(result).toMatch(/^[^/\0\s]+(\/[^/\0\s]+)*$/);
+          expect(result).not.toMatch(/\.(csv|json)$/);
+          for (const part of result.split("/")) expect(Buffer.byteLength(part)).toBeLessThanOrEqual(200);
+        }
       }),
       { seed, numRuns: 2000 },
     );

@@ -16,8 +16,9 @@ describe("findResults()", () => {
       "ghcr.io/org/app:1": "",
       "only:csv.csv": "",
       "only:json.json": "",
-      ".optimizer-3f2a.list": "",
+      ".optimizer-3f2a": "",
       "_unnamed/.optimizer-3f2a.csv": "",
+      ".optimizer-3f2a-merged/list": "",
       "_unnamed/\xe9": "",
     });
     const found = findResults(folder.path).map(({ name, list, csv, json }) => [
@@ -78,6 +79,48 @@ describe("findName()", () => {
       expect(findName(wanted, findResults(folder.path), readRecord).name).toBe(name);
     });
   }
+
+  const workloads = ["prod/web", "prod/api", "dev/web"].map((each) => `_workloads/${each}/app/nginx:latest`);
+
+  for (const wanted of ["nginx", "docker.io/library/nginx:latest", `nginx@${digest}`, digest]) {
+    test(`finds the result of a workload as ${wanted}, or tells the candidates`, () => {
+      using folder = temporaryFolder();
+      const find = () => findName(wanted, findResults(folder.path), readRecord).name;
+      const [one = "", ...others] = workloads;
+      writeFiles(folder, resultFiles(one));
+      expect(find()).toBe(one);
+      for (const name of others) writeFiles(folder, resultFiles(name));
+      expect(find).toThrow(
+        [
+          `${JSON.stringify(wanted)} has 3 results; name one of them:`,
+          "  _workloads/dev/web/app/nginx:latest",
+          "  _workloads/prod/api/app/nginx:latest",
+          "  _workloads/prod/web/app/nginx:latest",
+        ].join("\n"),
+      );
+      for (const name of workloads)
+        expect(findName(name, findResults(folder.path), readRecord).name).toBe(name);
+      writeFiles(folder, resultFiles("nginx:latest"));
+      expect(find()).toBe("nginx:latest");
+    });
+  }
+
+  test("tells so many candidates, and how many more there are", () => {
+    using folder = temporaryFolder();
+    for (let index = 0; index < 23; index++)
+      writeFiles(folder, resultFiles(`_workloads/n/w${index}/c/nginx:latest`));
+    expect(() => findName("nginx", findResults(folder.path), readRecord)).toThrow(
+      /has 23 results; name one of them:\n(?: {2}_workloads\/.+\n){20} {2}and 3 more, which optimizer list shows$/,
+    );
+  });
+
+  test("tells the nearest of a workload's image", () => {
+    using folder = temporaryFolder();
+    writeFiles(folder, resultFiles(workloads[0] ?? ""));
+    expect(() => findName("ngnix", findResults(folder.path), readRecord)).toThrow(
+      'No result has the name "ngnix"; did you mean "nginx:latest"?',
+    );
+  });
 
   for (const [wanted, message] of [
     ["ngnix", 'No result has the name "ngnix"; did you mean "nginx:latest"?'],

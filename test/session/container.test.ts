@@ -20,9 +20,10 @@ describe("containerInfo()", () => {
         name: "web",
         pid: 812,
         annotations: { [containerd]: "docker.io/library/nginx:latest" },
+        labels: { tier: "front" },
         linux: { cgroupsPath: "kubepods.slice:cri-containerd:c0ffee" },
       },
-      { name: "pod", namespace: "default", uid: "u" },
+      { name: "pod", namespace: "default", uid: "u", labels: { app: "web" } },
     );
     expect(info).toEqual({
       id: "c0ffee",
@@ -31,7 +32,8 @@ describe("containerInfo()", () => {
       imageReference: "docker.io/library/nginx:latest",
       imageDigest: undefined,
       cgroupsPath: "kubepods.slice:cri-containerd:c0ffee",
-      pod: { name: "pod", namespace: "default", uid: "u" },
+      labels: { tier: "front" },
+      pod: { name: "pod", namespace: "default", uid: "u", labels: { app: "web" } },
     });
   });
 
@@ -64,7 +66,8 @@ describe("containerInfo()", () => {
       imageReference: "",
       imageDigest: undefined,
       cgroupsPath: "",
-      pod: { name: "", namespace: "", uid: "" },
+      labels: {},
+      pod: { name: "", namespace: "", uid: "", labels: {} },
     });
   });
 });

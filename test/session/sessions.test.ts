@@ -1,8 +1,21 @@
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import type { Config } from "../../src/config.ts";
+import { findResults } from "../../src/results/find-results.ts";
+import type { ContainerInfo } from "../../src/session/container.ts";
 import { heldContainer } from "../helpers/held-container.ts";
 import { rootTest } from "../helpers/root.ts";
-import { bench, files, info, json, label, list, names, runtime } from "../helpers/session-bench.ts";
+import {
+  type Bench,
+  bench,
+  files,
+  info,
+  json,
+  label,
+  list,
+  names,
+  runtime,
+} from "../helpers/session-bench.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 const threeFiles = ["nginx:latest", "nginx:latest.csv", "nginx:latest.json"];
@@ -230,6 +243,133 @@ describe("Sessions", () => {
       expect(json(its.folder, name).image).toEqual({ reference });
     });
   }
+});
+
+describe("Sessions of a configuration", () => {
+  /** Starts a container, lets it open these paths, and ends it. */
+  async function runOne(
+    its: Bench,
+    id: string,
+    more: Partial<ContainerInfo>,
+    config: Partial<Config>,
+    ...paths: string[]
+  ) {
+    await using container = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+    await its.sessions.start(info(id, container, more), its.config(config), runtime);
+    await container.tell("open", ...paths);
+    await its.sessions.stop(id);
+  }
+
+  rootTest("that does not select a container neither trace nor mention it", async () => {
+    await using its = await bench();
+    const config: Partial<Config> = { exclude: [{ kind: "label", glob: "trace=no" }] };
+    await runOne(its, "c1", { labels: { trace: "no" } }, config, "/a");
+    expect(existsSync(its.folder.at("lists"))).toBe(false);
+    expect(its.lines).toEqual([]);
+    await runOne(its, "c2", { labels: { trace: "yes" } }, config, "/b");
+    expect(list(its.folder)).toBe("/b\n");
+  });
+
+  rootTest("with a list for each workload keep the first run of each", async () => {
+    await using its = await bench();
+    const podOf = (name: string, namespace: string) => ({
+      pod: { name, namespace, uid: "u", labels: { "pod-template-hash": "5d9c7b8f4" } },
+    });
+    const config: Partial<Config> = { listPer: "workload" };
+    await runOne(its, "c1", podOf("web-5d9c7b8f4-aaaaa", "prod"), config, "/a");
+    await runOne(its, "c2", podOf("web-5d9c7b8f4-bbbbb", "prod"), config, "/b");
+    await runOne(its, "c3", podOf("api-5d9c7b8f4-aaaaa", "prod"), config, "/b");
+    await runOne(its, "c4", podOf("web-5d9c7b8f4-aaaaa", "dev"), config, "/c");
+    await runOne(its, "c5", { ...podOf("web-5d9c7b8f4-aaaaa", "dev"), imageReference: "" }, config, "/c");
+    expect(findResults(its.folder.at("lists")).map(({ name }) => [name, list(its.folder, name)])).toEqual([
+      ["_workloads/dev/web/web/_unnamed", "/c\n"],
+      ["_workloads/dev/web/web/nginx:latest", "/c\n"],
+      ["_workloads/prod/api/web/nginx:latest", "/b\n"],
+      ["_workloads/prod/web/web/nginx:latest", "/a\n"],
+    ]);
+    // Labels stay out of the record.
+    expect(json(its.folder, "_workloads/prod/web/web/nginx:latest").container).toEqual({
+      id: "c1",
+      name: "web",
+      pod: { name: "web-5d9c7b8f4-aaaaa", namespace: "prod", uid: "u" },
+    });
+  });
+
+  rootTest("that merges trace all containers of an image, and make one list of them", async () => {
+    await using its = await bench();
+    const [first, second] = [await its.start("c1", { merge: true }), await its.start("c2", { merge: true })];
+    expect(its.sessions.size).toBe(2);
+    await first.tell("open", "/a", "/b");
+    await second.tell("open", "/c", "/b");
+    await its.sessions.stop("c1");
+    await its.sessions.stop("c2");
+    await its.sessions.finishMerges(10_000);
+    expect(list(its.folder)).toBe("/b\n/a\n/c\n");
+    expect(json(its.folder)).toMatchObject({
+      complete: true,
+      reason: "merged",
+      image: { name: "nginx:latest" },
+      merged: { runs: 2, hits: [2, 1, 1] },
+    });
+    await runOne(its, "c3", {}, { merge: true, readable: true }, "/c");
+    await its.sessions.finishMerges(10_000);
+    expect(json(its.folder).merged).toMatchObject({ runs: 3, hits: [2, 2, 1] });
+    expect(list(its.folder, "nginx:latest.csv")).toMatch(/^path,size,elapsed\n(\/[abc],[123],\d+\n){3}$/);
+    expect(names(its.folder)).toEqual(threeFiles);
+    const path = its.folder.at("lists/nginx:latest");
+    expect(its.lines[0]).toBe(
+      `info ${label("c1")}: 2 files, 3 B: to be merged into ${path} (container stopped)`,
+    );
+    expect(its.lines).toHaveLength(3);
+  });
+
+  rootTest(
+    "that merges make a list of an older one, of another kind of run, and one without a file",
+    async () => {
+      await using its = await bench();
+      await runOne(its, "c1", {}, {}, "/a", "/b");
+      const before = threeFiles.map((name) => list(its.folder, name));
+      await runOne(its, "c2", {}, { merge: true });
+      await its.sessions.finishMerges(10_000);
+      expect(threeFiles.map((name) => list(its.folder, name))).toEqual(before);
+      await runOne(its, "c3", {}, { merge: true }, "/b");
+      await its.sessions.finishMerges(10_000);
+      expect(list(its.folder)).toBe("/b\n/a\n");
+      expect(json(its.folder).merged.runs).toBe(2);
+    },
+  );
+
+  rootTest("whose merge fails tell it, leave the list, and merge the run with the next one", async () => {
+    await using its = await bench();
+    mkdirSync(its.folder.at("lists"));
+    writeFileSync(its.folder.at("lists/nginx:latest"), "/old\n");
+    writeFileSync(its.folder.at("lists/nginx:latest.csv"), "path,size,elapsed\n/old,1,1\n");
+    const record = {
+      version: 1,
+      state: "ended",
+      merged: {
+        runs: 2,
+        hits: [1, 1],
+        sightings: [
+          [0, 1],
+          [1, 1],
+        ],
+      },
+    };
+    writeFileSync(its.folder.at("lists/nginx:latest.json"), JSON.stringify(record));
+    await runOne(its, "c1", {}, { merge: true }, "/a");
+    await its.sessions.finishMerges(10_000);
+    expect(its.lines[1]).toMatch(
+      /^error Cannot merge runs into .*\/nginx:latest: optimizer: .* do not belong together; .*; they stay for the next merge$/,
+    );
+    expect(list(its.folder)).toBe("/old\n");
+    unlinkSync(its.folder.at("lists/nginx:latest.json"));
+    await runOne(its, "c2", {}, { merge: true }, "/b");
+    await its.sessions.finishMerges(10_000);
+    expect(json(its.folder).merged.runs).toBe(3);
+    expect(list(its.folder).split("\n").toSorted()).toEqual(["", "/a", "/b", "/old"]);
+    expect(names(its.folder)).toEqual(threeFiles);
+  });
 });
 
 describe("Sessions.start() lets a container go on", () => {
