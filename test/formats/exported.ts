@@ -3,10 +3,16 @@ import type { ListContext, ListFormat } from "../../src/formats/format.ts";
 import type { ListedFile } from "../../src/formats/listed-file.ts";
 
 /** A list in a format, with all that the format may want to know. */
-export function exported(format: ListFormat, files: readonly ListedFile[], context: Partial<ListContext> = {}) {
+export function exported(
+  format: ListFormat,
+  files: readonly ListedFile[],
+  context: Partial<ListContext> = {},
+) {
   const leftOut: { path: string; why: string }[] = [];
   const known = { image: { reference: "docker.io/library/app:1", digest: "sha256:1234" }, nodePath: "/list" };
-  const pieces = exportList(format, files, { ...known, ...context }, (path, why) => leftOut.push({ path, why }));
+  const pieces = exportList(format, files, { ...known, ...context }, (path, why) =>
+    leftOut.push({ path, why }),
+  );
   return { text: [...pieces].join(""), leftOut };
 }
 

@@ -71,11 +71,16 @@ export function hostileCase(next: () => number): { files: ListedFile[]; image: I
   for (let count = upTo(5); count > 0; count--) folders.push(`${pick(folders)}/${name()}`);
   const made = [...tree(many(1 + upTo(25), () => `${pick(folders)}/${name()}`))];
   // What is left of a name when something is cut or taken for something else.
-  const decoys = made.flatMap((path) => [path.trim(), path.split("\n", 1)[0] ?? "", path.replace(/\W+$/, "x")]);
+  const decoys = made.flatMap((path) => [
+    path.trim(),
+    path.split("\n", 1)[0] ?? "",
+    path.replace(/\W+$/, "x"),
+  ]);
   const image = new Image(tree([...made, ...(next() < 0.5 ? decoys : [])]));
   const listed = made.filter(() => next() < 0.8);
   const above = listed.map((path) => path.slice(0, path.lastIndexOf("/"))).filter((folder) => folder !== "");
-  const odd = () => pick([...listed, ...above, "/gone", "/gone/too", "a", "/a/../b", "/./a", "//a", "/a/", "/", ""]);
+  const odd = () =>
+    pick([...listed, ...above, "/gone", "/gone/too", "a", "/a/../b", "/./a", "//a", "/a/", "/", ""]);
   const paths = [...listed, ...many(upTo(5), odd)].sort(() => next() - 0.5);
   const files = paths.map((path) => ({ path, sizeBytes: upTo(1e6), elapsedUs: upTo(1e6), layer: upTo(3) }));
   return { files, image };

@@ -5,7 +5,8 @@ export function nydusAnnotations(text: string): Record<string, string>[] {
   const entries = lenientJson(text);
   if (!Array.isArray(entries)) throw new Error("The value is no array");
   for (const entry of entries) {
-    if (Object.values(entry).some((value) => typeof value !== "string")) throw new Error("Not all are strings");
+    if (Object.values(entry).some((value) => typeof value !== "string"))
+      throw new Error("Not all are strings");
   }
   return entries;
 }

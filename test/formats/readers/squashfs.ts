@@ -20,11 +20,14 @@ export function squashfsPriorities(text: string, image: Image): Map<string, numb
     const [path, rest] = unescaped(line);
     if (line.startsWith("#") || path === "") continue;
     const priority = Number(/^[\t-\r ]+(-?\d+)[\t-\r ]*$/.exec(rest)?.[1] ?? Number.NaN);
-    if (!(priority >= -32_768 && priority <= 32_767)) throw new Error(`No priority in ${JSON.stringify(line)}`);
+    if (!(priority >= -32_768 && priority <= 32_767))
+      throw new Error(`No priority in ${JSON.stringify(line)}`);
     if (/^\.{0,2}\//.test(path)) throw new Error(`${path} is not taken as a path of the image`);
     const name = `/${path.replace(/\/\*$/, "")}`;
     if (priorities.size === 0 && name !== "/." && !image.files.has(name)) {
-      throw new Error("All paths may be taken as those of the working directory: the first is not in the image");
+      throw new Error(
+        "All paths may be taken as those of the working directory: the first is not in the image",
+      );
     }
     priorities.set(name, priority);
   }
