@@ -40,7 +40,7 @@ interface PerFile extends Pick<ListFormat, "description" | "frame">, Refusals {
   entry(file: ListedFile, context: ListContext): string;
 }
 
-/** A format that has an entry for each file, whatever the others are. */
+/** A format with one entry for each file that it can express. */
 export function perFile({ description, frame, entry, ...refusals }: PerFile): ListFormat {
   return {
     description,

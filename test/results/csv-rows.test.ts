@@ -1,7 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { csvHeader, csvRow, formatBytes, formatDuration } from "../../src/formats/csv.ts";
+import { listFormats } from "../../src/formats/formats.ts";
 import { csvRows, parseBytes, parseDuration } from "../../src/results/csv-rows.ts";
 import { findResults } from "../../src/results/find-results.ts";
+import { exported } from "../formats/exported.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 import { writeFiles } from "./results.ts";
 
@@ -26,6 +28,11 @@ describe("csvRows()", () => {
       expect(rowsOf(csvHeader + rows.map((row) => csvRow(row, style)).join(""))).toEqual(rows);
     });
   }
+
+  test("reads an exported table, with 0 for what was not known", () => {
+    const { text } = exported(listFormats.csv, [...rows, { path: "/unknown" }]);
+    expect(rowsOf(text)).toEqual([...rows, { path: "/unknown", sizeBytes: 0, elapsedUs: 0 }]);
+  });
 
   for (const [what, text, paths] of [
     ["is empty", "", []],
