@@ -1,6 +1,7 @@
 import { exportList } from "../formats/export.ts";
 import type { ListContext, ListFormat } from "../formats/format.ts";
 import { type ListFormatName, listFormats } from "../formats/formats.ts";
+import { toLatin1 } from "../formats/utf8.ts";
 import { filesBelow } from "../image/files-below.ts";
 import { type Limits, limitFiles } from "../lists/limit.ts";
 import { nearest } from "../nearest.ts";
@@ -67,9 +68,9 @@ export const exportCommand = makeCommand({
     const files = [...limitFiles(run.files, limits)];
     const { name, reference, digest } = run.origin;
     const context: ListContext = {
-      image: { reference: reference ?? name, digest: manifestDigest ?? digest },
+      image: { reference: bytes(reference ?? name), digest: manifestDigest ?? digest },
       layerIndex,
-      nodePath: flags["node-path"],
+      nodePath: bytes(flags["node-path"]),
       filesBelow: flags.rootfs === undefined ? undefined : filesBelow(flags.rootfs),
     };
     const leftOut = new LeftOut();
@@ -119,6 +120,11 @@ function digestOf(text: string | undefined): string | undefined {
 function layerOf(text: string | undefined): number | undefined {
   if (text === undefined || /^\d{1,4}$/.test(text)) return text === undefined ? undefined : Number(text);
   throw new UsageError(`--layer-index must be a number from 0, not "${text}"`);
+}
+
+/** Text as formats take it. */
+function bytes(text: string | undefined): string | undefined {
+  return text === undefined ? undefined : toLatin1(text);
 }
 
 /** An empty list is worse than none: to nydus it means "fetch everything". */

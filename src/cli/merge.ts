@@ -1,6 +1,7 @@
 import { csvHeader, csvRow } from "../formats/csv.ts";
 import { isListable, listLine } from "../formats/list.ts";
 import type { ListedFile } from "../formats/listed-file.ts";
+import { toLatin1 } from "../formats/utf8.ts";
 import { type MergedRun, mergeRuns } from "../lists/merge.ts";
 import { formatMergedRecord } from "../lists/merged-record.ts";
 import { version } from "../version.ts";
@@ -55,7 +56,7 @@ function writeResult(merged: MergedRun, path: string): void {
   }
   writeText(lines(merged.files), path);
   writeText(rows(merged.files), `${path}.csv`);
-  writeText([Buffer.from(formatMergedRecord(merged, version)).toString("latin1")], `${path}.json`);
+  writeText([toLatin1(formatMergedRecord(merged, version))], `${path}.json`);
 }
 
 function* lines(files: readonly ListedFile[]): Generator<string> {
