@@ -6,7 +6,7 @@ rmSync(outfile, { force: true }); // it may be running: a new file, not new byte
 const git = Bun.spawnSync(["git", "describe", "--always", "--dirty"]);
 const commit = git.exitCode === 0 ? git.stdout.toString().trim() : "unknown commit";
 const result = await Bun.build({
-  entrypoints: ["src/main.ts"],
+  entrypoints: ["src/main.ts", "src/tracing-main.ts"],
   minify: true,
   bytecode: true,
   format: "esm",

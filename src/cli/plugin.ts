@@ -8,16 +8,18 @@ import { findLaunch, type Launch } from "../nri/socket.ts";
 import { containerInfo } from "../session/container.ts";
 import { describeSelection } from "../session/selection.ts";
 import type { RuntimeInfo } from "../session/session.ts";
-import { Sessions } from "../session/sessions.ts";
+import { sharedNowMs } from "../session/tracing.ts";
+import { TracingThread } from "../session/tracing-thread.ts";
+import { threadUrl } from "../sys/self-command.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
-import { Tracer } from "../trace/tracer.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 import { createLog } from "./log.ts";
-import { mergeLists } from "./merge-lists.ts";
 import { flagValues, launchHints, type PluginFlags, pluginFlags, readConfigFile } from "./plugin-flags.ts";
 
 /** How long the results may take to be completed, and merged, when the program ends. */
 const EXIT_TIMEOUT_MS = 5000;
+/** No container waits longer for us. */
+const REPLY_CEILING_MS = 500;
 
 /** `optimizer plugin`: the NRI plugin, connected to a runtime's socket or to the one that was inherited. */
 export const pluginCommand = makeCommand({
@@ -49,14 +51,14 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   const log = createLog(shim);
   const config = launch.kind === "external" ? readConfigFile(flags, log) : {};
   if ("fd" in launch.source) shim?.setCloseOnExec(launch.source.fd);
-  const sessions = await startSessions(shim, obstacle, launch, log);
+  const tracing = await startTracing(shim, obstacle, launch, log);
   // One event's mistake must not cost the other containers their traces.
   for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(kind, (reason: unknown) =>
       log.error(`${kind}: ${reason instanceof Error ? reason.stack : reason}`),
     );
   }
-  const plugin = new Plugin({ launch, config, flags: own, log, sessions });
+  const plugin = new Plugin({ launch, config, flags: own, log, tracing });
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   await plugin.run(stop.signal);
@@ -66,16 +68,16 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
  * A pre-launched plugin that cannot trace still has to serve: on containerd up to 1.7.25 one that
  * ends before it is configured takes containerd with it.
  */
-async function startSessions(
+async function startTracing(
   shim: Shim | undefined,
   obstacle: unknown,
   { kind }: Launch,
   log: Log,
-): Promise<Sessions | undefined> {
+): Promise<TracingThread | undefined> {
   try {
     if (shim === undefined) throw obstacle;
     shim.raiseOpenFileLimit();
-    return new Sessions({ tracer: await Tracer.start(shim), xattr: shim.readXattr, log, merge: mergeLists });
+    return await TracingThread.start({ url: threadUrl("tracing-main"), log });
   } catch (error) {
     if (kind === "external") throw error;
     log.error(`nothing will be traced: ${error instanceof Error ? error.message : String(error)}`);
@@ -89,7 +91,7 @@ interface PluginOptions {
   readonly config: Partial<Config>;
   readonly flags: Partial<Config>;
   readonly log: Log;
-  readonly sessions: Sessions | undefined;
+  readonly tracing: TracingThread | undefined;
 }
 
 class Plugin implements PluginHandlers {
@@ -117,25 +119,27 @@ class Plugin implements PluginHandlers {
             onRetry: (reason, waitMs) =>
               log.warn(`${describeEnd(reason)}; next attempt in ${Math.round(waitMs)} ms`),
           });
-    await this.#options.sessions?.finishMerges(Math.max(0, this.#deadlineMs - performance.now()));
+    const timeoutMs = Math.max(0, this.#deadlineMs - performance.now());
+    await this.#options.tracing?.request({ kind: "finish merges", timeoutMs });
     if (end.kind === "refused") throw new Error(describeEnd(end));
     log.info(describeEnd(end));
   }
 
   async #connect(signal: AbortSignal): Promise<EndReason> {
-    const { launch, log, sessions } = this.#options;
+    const { launch, log, tracing } = this.#options;
     const end = await runPlugin({
       source: launch.source,
       name: launch.name,
       idx: launch.idx,
       handlers: this,
+      replyCeilingMs: REPLY_CEILING_MS,
       onError: (message) => log.warn(message),
       signal,
     });
     // Whoever started these containers does not tell us of their end any more.
     const reason = end.kind === "stopped" ? "terminated" : "connection lost";
     this.#deadlineMs = performance.now() + EXIT_TIMEOUT_MS;
-    await Promise.race([sessions?.endAll(reason), sleep(EXIT_TIMEOUT_MS, undefined)]);
+    await Promise.race([tracing?.request({ kind: "end all", reason }), sleep(EXIT_TIMEOUT_MS, undefined)]);
     return end;
   }
 
@@ -160,11 +164,17 @@ class Plugin implements PluginHandlers {
   }
 
   startContainer: PluginHandlers["startContainer"] = async (pod, container) => {
-    await this.#options.sessions?.start(containerInfo(pod, container), this.#config, this.#runtime);
+    await this.#options.tracing?.request({
+      kind: "start",
+      container: containerInfo(pod, container),
+      config: this.#config,
+      runtime: this.#runtime,
+      sinceMs: sharedNowMs(),
+    });
   };
 
   stopContainer: PluginHandlers["stopContainer"] = async (_pod, container) => {
-    await this.#options.sessions?.stop(container.id);
+    await this.#options.tracing?.request({ kind: "stop", containerId: container.id });
   };
 
   #eventMask(): number {

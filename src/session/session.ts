@@ -59,6 +59,7 @@ export class Session {
   #queuePeak = 0;
   #end: Provenance["end"];
   #ending: Promise<SessionSummary> | undefined;
+  readonly #drained = Promise.withResolvers<void>();
 
   private constructor(options: SessionOptions, layers: FoundLayers) {
     const { container, target, csvStyle, onTrouble } = options;
@@ -126,8 +127,14 @@ export class Session {
     return this.#ending;
   }
 
+  /** Resolves when it has ended and all events are read. What is left to do is on disk. */
+  drained(): Promise<void> {
+    return this.#drained.promise;
+  }
+
   async #finish(reason: EndReason): Promise<SessionSummary> {
     if (this.#trace !== undefined) await this.#closeTrace(this.#trace, reason !== "container stopped");
+    this.#drained.resolve();
     this.#queuePeak = this.#options.tracer.queuePeak();
     this.#end = { at: new Date(), reason };
     const written = await this.#files.finish();

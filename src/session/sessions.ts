@@ -24,8 +24,8 @@ export interface SessionsOptions {
   readonly startCeilingMs?: number;
 }
 
-/** A container's start never waits longer for its trace. */
-const START_CEILING_MS = 500;
+/** A container's start never waits longer for its trace; what the answer takes to travel makes 500 of it. */
+const START_CEILING_MS = 450;
 
 /** Collecting garbage takes some 10 ms: once for all containers that end together. */
 const TIDY_UP_AFTER_MS = 500;
@@ -64,16 +64,16 @@ export class Sessions {
 
   /**
    * Begins to trace a container whose process waits to be started. Resolves when the container may
-   * go on, within the ceiling. Never rejects: what keeps a container from being traced is logged, unless the
-   * configuration does not select it.
+   * go on, within the ceiling, of which it has waited some already. Never rejects: what keeps a container from being
+   * traced is logged, unless the configuration does not select it.
    */
-  async start(container: ContainerInfo, config: Config, runtime: RuntimeInfo): Promise<void> {
+  async start(container: ContainerInfo, config: Config, runtime: RuntimeInfo, waitedMs = 0): Promise<void> {
     if (this.#slots.has(container.id)) return; // a second subscription of the same plugin
     if (!isSelected(container, config)) return;
     const name = nameFor(container, config);
     const slot: Slot = { kind: "starting", name, stopped: false };
     this.#slots.set(container.id, slot);
-    const ceilingMs = this.#options.startCeilingMs ?? START_CEILING_MS;
+    const ceilingMs = Math.max(0, (this.#options.startCeilingMs ?? START_CEILING_MS) - waitedMs);
     const deadlineMs = performance.now() + ceilingMs;
     const begun = this.#begin(container, slot, { config, runtime, deadlineMs }).catch((error: unknown) => {
       this.#options.log.warn(`${label(container)} is not traced: ${messageOf(error)}`);
@@ -90,6 +90,12 @@ export class Sessions {
     const slot = this.#slots.get(containerId);
     if (slot?.kind === "starting") slot.stopped = true;
     if (slot?.kind === "recording") await this.#end(slot, "container stopped");
+  }
+
+  /** Resolves when all that a container opened has been read: from then on its files may vanish. */
+  async drained(containerId: string): Promise<void> {
+    const slot = this.#slots.get(containerId);
+    if (slot?.kind === "recording") await slot.session.drained();
   }
 
   /** Ends all traces, the containers of which may still run. Resolves when all results are complete. */

@@ -1,4 +1,12 @@
+/** Whether this is the one executable, and not its source in a Bun. */
+const isExecutable = Bun.main.startsWith("/$bunfs/");
+
 /** The words that start this very program: the executable, or bun and the script. */
 export function selfCommand(): string[] {
-  return Bun.main.startsWith("/$bunfs/") ? [process.execPath] : [process.execPath, Bun.main];
+  return isExecutable ? [process.execPath] : [process.execPath, Bun.main];
+}
+
+/** The module of a thread that lies in src/ beside main.ts, and is an entry point of scripts/build.ts too. */
+export function threadUrl(name: string): string {
+  return isExecutable ? `/$bunfs/root/${name}` : new URL(`../${name}.ts`, import.meta.url).href;
 }

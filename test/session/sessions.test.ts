@@ -300,7 +300,7 @@ describe("Sessions of a configuration", () => {
     const [first, second] = [await its.start("c1", { merge: true }), await its.start("c2", { merge: true })];
     expect(its.sessions.size).toBe(2);
     await first.tell("open", "/a", "/b");
-    await second.tell("open", "/c", "/b");
+    await second.tell("open", "/b", "/c");
     await its.sessions.stop("c1");
     await its.sessions.stop("c2");
     await its.sessions.finishMerges(10_000);

@@ -1,0 +1,104 @@
+import type { Log } from "../log.ts";
+import type { Call, Notice, Request } from "./tracing.ts";
+
+/** After so long a thread that answers nothing is taken to hang: in a dead file system, most likely. */
+const HANGS_AFTER_MS = 5000;
+
+export interface TracingThreadOptions {
+  /** Of the module that runs it. */
+  readonly url: string | URL;
+  readonly log: Log;
+}
+
+/**
+ * Tracing in a thread of its own, so that nothing it does, waits for or is stuck in can make an answer to the runtime
+ * late: reading an image's layers, a million events, collecting garbage. The thread ends with the process.
+ */
+export class TracingThread {
+  readonly #worker: Worker;
+  readonly #log: Log;
+  readonly #calls = new Map<number, () => void>();
+  readonly #ready = Promise.withResolvers<void>();
+  #isReady = false;
+  #lastId = 0;
+  #watch: Timer | undefined;
+  #hangs = false;
+  #isAble = true;
+
+  private constructor({ url, log }: TracingThreadOptions) {
+    this.#log = log;
+    this.#worker = new Worker(url);
+    this.#worker.onmessage = ({ data }: MessageEvent<Notice>) => this.#receive(data);
+    this.#worker.onerror = ({ message }) => this.#unable(`the tracing thread failed: ${message}`);
+    this.#worker.unref();
+  }
+
+  /** Starts it. Rejects with an Error when it cannot trace on this host. */
+  static async start(options: TracingThreadOptions): Promise<TracingThread> {
+    const thread = new TracingThread(options);
+    await thread.#ready.promise;
+    return thread;
+  }
+
+  /**
+   * Resolves when the thread has done it: at once when it cannot do anything, or has not answered earlier requests for a
+   * long time. Never rejects.
+   */
+  request(request: Request): Promise<void> {
+    const id = ++this.#lastId;
+    if (!this.#isAble) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#calls.set(id, resolve);
+    this.#worker.postMessage({ id, request } satisfies Call);
+    this.#watch ??= setTimeout(() => this.#hang(), HANGS_AFTER_MS);
+    return this.#hangs ? Promise.resolve() : promise;
+  }
+
+  #receive(notice: Notice): void {
+    switch (notice.kind) {
+      case "ready":
+        this.#isReady = true;
+        this.#ready.resolve();
+        break;
+      case "unable":
+        this.#unable(notice.why);
+        break;
+      case "log":
+        this.#log[notice.severity](notice.message);
+        break;
+      case "done":
+        this.#calls.get(notice.id)?.();
+        this.#calls.delete(notice.id);
+        this.#alive();
+    }
+  }
+
+  /** Any answer shows that it lives. */
+  #alive(): void {
+    clearTimeout(this.#watch);
+    this.#watch = this.#calls.size === 0 ? undefined : setTimeout(() => this.#hang(), HANGS_AFTER_MS);
+    if (this.#hangs) this.#log.warn("tracing goes on: the disk answers again");
+    this.#hangs = false;
+  }
+
+  /** Nobody waits for it any more until it answers. */
+  #hang(): void {
+    this.#watch = undefined;
+    if (!this.#hangs) {
+      this.#log.error(
+        "tracing hangs, probably in a file system that does not answer: containers start untraced until it does",
+      );
+    }
+    this.#hangs = true;
+    for (const resolve of this.#calls.values()) resolve();
+  }
+
+  #unable(why: string): void {
+    this.#isAble = false;
+    this.#ready.reject(new Error(why));
+    clearTimeout(this.#watch);
+    for (const resolve of this.#calls.values()) resolve();
+    this.#calls.clear();
+    if (this.#isReady) this.#log.error(`nothing is traced any more: ${why}`);
+  }
+}

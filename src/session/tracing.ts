@@ -1,0 +1,37 @@
+import type { Config } from "../config.ts";
+import type { EndReason } from "../formats/provenance.ts";
+import type { ContainerInfo } from "./container.ts";
+import type { RuntimeInfo } from "./session.ts";
+
+/** What the plugin's protocol asks of tracing. Plain data: it travels between threads. */
+export type Request =
+  | {
+      readonly kind: "start";
+      readonly container: ContainerInfo;
+      readonly config: Config;
+      readonly runtime: RuntimeInfo;
+      /** When the container began to wait, by sharedNowMs(). */
+      readonly sinceMs: number;
+    }
+  | { readonly kind: "stop"; readonly containerId: string }
+  | { readonly kind: "end all"; readonly reason: EndReason }
+  | { readonly kind: "finish merges"; readonly timeoutMs: number };
+
+/** A request on its way to the tracing thread. */
+export interface Call {
+  readonly id: number;
+  readonly request: Request;
+}
+
+/** What the tracing thread says. */
+export type Notice =
+  | { readonly kind: "ready" }
+  /** It cannot trace at all, and will do nothing. */
+  | { readonly kind: "unable"; readonly why: string }
+  | { readonly kind: "done"; readonly id: number }
+  | { readonly kind: "log"; readonly severity: "info" | "warn" | "error"; readonly message: string };
+
+/** A clock that does not jump and that all threads of the process share, unlike performance.now() alone. */
+export function sharedNowMs(): number {
+  return performance.timeOrigin + performance.now();
+}

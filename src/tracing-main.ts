@@ -1,0 +1,65 @@
+import { mergeLists } from "./cli/merge-lists.ts";
+import type { Log } from "./log.ts";
+import { Sessions } from "./session/sessions.ts";
+import { type Call, type Notice, type Request, sharedNowMs } from "./session/tracing.ts";
+import { loadShim } from "./sys/shim.ts";
+import { Tracer } from "./trace/tracer.ts";
+
+/** The program of the tracing thread: see session/tracing-thread.ts. */
+
+declare const self: Worker;
+
+/** Whoever looks when a container has stopped shall find its result; a slow disk is not waited for. */
+const DISK_PATIENCE_MS = 200;
+
+const log: Log = {
+  info: (message) => tell({ kind: "log", severity: "info", message }),
+  warn: (message) => tell({ kind: "log", severity: "warn", message }),
+  error: (message) => tell({ kind: "log", severity: "error", message }),
+};
+
+function tell(notice: Notice): void {
+  postMessage(notice);
+}
+
+/** Resolves when the runtime may have its answer, which is before everything is on disk. */
+async function serve(sessions: Sessions, request: Request): Promise<void> {
+  switch (request.kind) {
+    case "start":
+      return await sessions.start(
+        request.container,
+        request.config,
+        request.runtime,
+        sharedNowMs() - request.sinceMs,
+      );
+    case "stop": {
+      const complete = sessions.stop(request.containerId);
+      await sessions.drained(request.containerId);
+      return await Promise.race([complete, Bun.sleep(DISK_PATIENCE_MS)]);
+    }
+    case "end all":
+      return await sessions.endAll(request.reason);
+    case "finish merges":
+      return await sessions.finishMerges(request.timeoutMs);
+  }
+}
+
+// One event's mistake must not cost the other containers their traces.
+for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
+  process.on(kind, (reason: unknown) =>
+    log.error(`${kind}: ${reason instanceof Error ? reason.stack : reason}`),
+  );
+}
+
+try {
+  const shim = loadShim();
+  const tracer = await Tracer.start(shim);
+  const sessions = new Sessions({ tracer, xattr: shim.readXattr, log, merge: mergeLists });
+  self.onmessage = async ({ data: { id, request } }: MessageEvent<Call>) => {
+    await serve(sessions, request);
+    tell({ kind: "done", id });
+  };
+  tell({ kind: "ready" });
+} catch (error) {
+  tell({ kind: "unable", why: error instanceof Error ? error.message : String(error) });
+}
