@@ -144,6 +144,25 @@ describe("Sessions", () => {
     },
   );
 
+  rootTest(
+    "many containers of one image that start at once with overwrite = true: one list is left, of one of them",
+    async () => {
+      await using its = await bench();
+      const paths = ["/1", "/2", "/3", "/4", "/5", "/6"];
+      const layer = Object.fromEntries(paths.map((path) => [path, ""]));
+      const containers = await Promise.all(
+        paths.map((path) => its.start(path.slice(1), { overwrite: true }, [layer])),
+      );
+      await waitFor("all but one to be superseded", () => its.sessions.size === 1);
+      await Promise.all(containers.map((container, index) => container.tell("open", paths[index] ?? "")));
+      await Promise.all(paths.map((path) => its.sessions.stop(path.slice(1))));
+      const { container, complete } = json(its.folder);
+      expect(list(its.folder)).toBe(`/${container.id}\n`);
+      expect(complete).toBe(true);
+      expect(names(its.folder)).toEqual(threeFiles);
+    },
+  );
+
   rootTest("containers of different images do not meet", async () => {
     await using its = await bench();
     await using one = await heldContainer({ root: { kind: "overlay", layers: [files] } });
