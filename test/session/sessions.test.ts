@@ -66,7 +66,7 @@ describe("Sessions", () => {
     await container.tell("open", "/c");
     await container.tell("unlink", "/c");
     await its.sessions.stop("c1");
-    expect(list(its.folder)).toBe("/b\n/a\n/c\n");
+    expect(list(its.folder)).toMatch(/^\/b\n(\/a\n\/c|\/c\n\/a)\n$/);
   });
 
   rootTest("readable gives sizes and times for people", async () => {
@@ -323,7 +323,7 @@ describe("Sessions of a configuration", () => {
     await its.sessions.stop("c1");
     await its.sessions.stop("c2");
     await its.sessions.finishMerges(10_000);
-    expect(list(its.folder)).toBe("/b\n/a\n/c\n");
+    expect(list(its.folder)).toMatch(/^\/b\n(\/a\n\/c|\/c\n\/a)\n$/);
     expect(json(its.folder)).toMatchObject({
       complete: true,
       reason: "merged",
