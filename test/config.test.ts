@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { type Config, combineConfig, defaultConfig, parseConfig as parse } from "../src/config.ts";
 import { testSeed } from "./helpers/random.ts";
@@ -204,6 +206,15 @@ include = ["pdo=web-*", "namespace=prod"]
       }),
       { seed },
     );
+  });
+});
+
+test("the file that is installed has every key, with its default", () => {
+  const template = join(import.meta.dir, "../scripts/install/02-optimizer-nri-plugin.conf");
+  expect(parseConfig(readFileSync(template, "utf8"))).toEqual({
+    values: defaultConfig,
+    problems: [],
+    notes: [],
   });
 });
 

@@ -9,6 +9,8 @@ import {
   MountSchema,
   NamespaceMode,
   NamespaceOptionSchema,
+  type PodSandboxConfig,
+  PodSandboxConfigSchema,
 } from "./gen/cri_pb.ts";
 import { waitFor } from "./wait.ts";
 
@@ -18,8 +20,13 @@ export interface ContainerOptions {
   readonly image: string;
   /** What a user wrote in the pod's specification; kubelet sends it along. */
   readonly userSpecifiedImage?: string;
-  /** "test" by default; the pod gets the same name. */
+  /** "test" by default; the pod gets the same name unless it has one of its own. */
   readonly name?: string;
+  readonly podName?: string;
+  /** "default" by default. */
+  readonly podNamespace?: string;
+  /** Runs it in the pod of this one, whose removal removes both, instead of in one of its own. */
+  readonly inPodOf?: Container;
   /** Replaces the image's entrypoint. */
   readonly command?: readonly string[];
   /** Replaces the image's cmd. */
@@ -41,8 +48,14 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
+interface Pod {
+  readonly id: string;
+  readonly config: PodSandboxConfig;
+}
+
 /**
- * A container in a pod of its own, on the host's network since the rig has no CNI. Disposing of it removes both.
+ * A container in a pod, of its own as a rule, on the host's network since the rig has no CNI. Disposing of it removes
+ * both.
  */
 export class Container implements AsyncDisposable {
   readonly id: string;
@@ -50,11 +63,13 @@ export class Container implements AsyncDisposable {
   /** The pid of the container's init, in the sandbox's pid namespace; it may have ended since. */
   readonly pid: number;
   readonly #cri: Cri;
+  readonly #pod: Pod;
   static #count = 0;
 
-  private constructor(cri: Cri, podId: string, id: string, pid: number) {
+  private constructor(cri: Cri, pod: Pod, id: string, pid: number) {
     this.#cri = cri;
-    this.podId = podId;
+    this.#pod = pod;
+    this.podId = pod.id;
     this.id = id;
     this.pid = pid;
   }
@@ -62,25 +77,33 @@ export class Container implements AsyncDisposable {
   /** Creates and starts a container. When that fails, its pod is removed before the error is passed on. */
   static async run(cri: Cri, cgroup: string, options: ContainerOptions): Promise<Container> {
     const name = options.name ?? "test";
-    // The CRI tells pods apart by name, namespace and attempt: of one name there may be several.
-    const attempt = ++Container.#count;
-    const sandboxConfig = {
-      metadata: { name, uid: `${name}-${process.pid}-${attempt}`, namespace: "default", attempt },
-      annotations: { ...options.podAnnotations },
-      labels: { ...options.podLabels },
-      linux: { cgroupParent: cgroup, securityContext: { namespaceOptions: HOST_NETWORK } },
-    };
-    const { podSandboxId } = await cri.runtime.runPodSandbox({ config: sandboxConfig });
+    const { inPodOf } = options;
+    const pod = inPodOf === undefined ? await Container.#runPod(cri, cgroup, name, options) : inPodOf.#pod;
+    const { id: podSandboxId, config: sandboxConfig } = pod;
     try {
       const config = toContainerConfig(name, options);
       const { containerId } = await cri.runtime.createContainer({ podSandboxId, sandboxConfig, config });
       await cri.runtime.startContainer({ containerId });
       const { info } = await cri.runtime.containerStatus({ containerId, verbose: true });
-      return new Container(cri, podSandboxId, containerId, readPid(info["info"]));
+      return new Container(cri, pod, containerId, readPid(info["info"]));
     } catch (error) {
       await cri.runtime.removePodSandbox({ podSandboxId });
       throw error;
     }
+  }
+
+  static async #runPod(cri: Cri, cgroup: string, name: string, options: ContainerOptions): Promise<Pod> {
+    const { podName = name, podNamespace: namespace = "default" } = options;
+    // The CRI tells pods apart by name, namespace and attempt: of one name there may be several.
+    const attempt = ++Container.#count;
+    const config = create(PodSandboxConfigSchema, {
+      metadata: { name: podName, uid: `${podName}-${process.pid}-${attempt}`, namespace, attempt },
+      annotations: { ...options.podAnnotations },
+      labels: { ...options.podLabels },
+      linux: { cgroupParent: cgroup, securityContext: { namespaceOptions: HOST_NETWORK } },
+    });
+    const { podSandboxId } = await cri.runtime.runPodSandbox({ config });
+    return { id: podSandboxId, config };
   }
 
   /** Asks the runtime how the container is. */

@@ -39,6 +39,8 @@ export interface ResultRecord {
   };
   readonly layerCount: number | null;
   readonly layers: readonly number[];
+  /** Of a list that was merged. */
+  readonly merged?: { readonly runs: number; readonly hits: readonly number[] };
 }
 
 /** A containerd with the plugin in it: installed by `make install-optimizer`, or beside it and connected. */

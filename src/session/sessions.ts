@@ -160,9 +160,10 @@ export class Sessions {
         ? setTimeout(() => void this.#end(slot, "timeout"), timeoutSeconds * 1000)
         : undefined;
     const slot: Slot & { kind: "recording" } = { kind: "recording", name: starting.name, session, timer };
-    const older = merge ? undefined : this.#recordingOf(starting.name);
+    const older = merge ? [] : this.#recordingsOf(starting.name);
     this.#slots.set(container.id, slot);
-    if (older !== undefined) session.writeAfter(this.#end(older, "superseded"));
+    // Of several that start at once more than one may be on its way to its end.
+    if (older.length > 0) session.writeAfter(Promise.all(older.map((each) => this.#end(each, "superseded"))));
     if (starting.stopped) void this.#end(slot, "container stopped");
   }
 
@@ -178,11 +179,10 @@ export class Sessions {
     return true;
   }
 
-  #recordingOf(name: string): (Slot & { kind: "recording" }) | undefined {
-    for (const slot of this.#slots.values()) {
-      if (slot.kind === "recording" && slot.name === name) return slot;
-    }
-    return undefined;
+  #recordingsOf(name: string): (Slot & { kind: "recording" })[] {
+    return [...this.#slots.values()]
+      .filter((slot) => slot.kind === "recording")
+      .filter((slot) => slot.name === name);
   }
 
   async #end(slot: Slot & { kind: "recording" }, reason: EndReason): Promise<void> {

@@ -98,6 +98,33 @@ describe("optimizer started by a runtime", () => {
     });
   }
 
+  for (const end of ["close", "SIGTERM"] as const) {
+    rootTest(`has merged all runs when it exits after ${end}, and takes no helper for a plugin`, async () => {
+      using folder = temporaryFolder();
+      await using one = await heldContainer({ root: overlay });
+      await using other = await heldContainer({ root: overlay });
+      await using plugin = await preLaunch();
+      await plugin.runtime.handshake(settings(folder, "merge = true\n"));
+      await plugin.runtime.event("StartContainer", web("c1", one));
+      await plugin.runtime.event("StartContainer", web("c2", other));
+      await one.tell("open", "/b", "/a");
+      await other.tell("open", "/b", "/c");
+      await plugin.runtime.event("StopContainer", web("c1", one));
+      if (end === "close") plugin.runtime.close();
+      else plugin.kill(end);
+      expect(await plugin.exited).toBe(0);
+      expect(list(folder)).toMatch(/^\/b\n(\/a\n\/c|\/c\n\/a)\n$/);
+      // The second one was cut off, and the record says so.
+      expect(json(folder)).toMatchObject({ complete: false, merged: { runs: 2, hits: [2, 1, 1] } });
+      expect(readdirSync(folder.path).toSorted()).toEqual([
+        "nginx:latest",
+        "nginx:latest.csv",
+        "nginx:latest.json",
+      ]);
+      expect((await plugin.log()).filter((line) => line.includes(" error "))).toEqual([]);
+    });
+  }
+
   for (const seed of [1, 2, 3].map((round) => testSeed() + round)) {
     rootTest(`leaves a valid prefix when SIGKILL comes at any moment (seed ${seed})`, async () => {
       const next = random(seed);
@@ -139,7 +166,11 @@ describe("optimizer started by a runtime", () => {
       expect(await runtime.configure(text)).toBe(0x220);
     }
     expect(await runtime.configure('events = ["RemoveContainer"]')).toBe(0x620);
-    expect(await runtime.configure(settings(folder, 'timeout = -5\nserver_path = "/old"\n'))).toBe(0x220);
+    expect(
+      await runtime.configure(
+        settings(folder, 'timeout = -5\nserver_path = "/old"\nexclude = ["imgae=x", "image=y"]\n'),
+      ),
+    ).toBe(0x220);
     await using container = await heldContainer({ root: overlay });
     expect(await runtime.event("StartContainer", web("c1", container))).toEqual(OK);
     await container.tell("open", "/a");
@@ -153,6 +184,8 @@ describe("optimizer started by a runtime", () => {
       "error configuration: Cannot subscribe to events: no event is named; the default stands",
       "warn configuration: events lacks StartContainer or StopContainer; both are subscribed to",
       "error configuration: line 2: timeout must be seconds from 0 to 2147483; the default stands",
+      'error configuration: line 4: exclude "imgae=x": unknown kind "imgae"; did you mean "image"?; the other entries stand',
+      "info traced are all containers, without image=y",
       "info configuration: server_path is ignored: there is no separate server any more",
       `info configured by containerd 2.1.9 as 02-optimizer; results go to ${folder.path}`,
     ]) {

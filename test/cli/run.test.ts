@@ -40,6 +40,12 @@ describe("optimizer", () => {
     [["plugin", "--timeout"], "--timeout needs a value"],
     [["plugin", "--timeout", "--", "5"], "--timeout needs a value"],
     [["plugin", "--timeout=-1"], "--timeout must be seconds from 0 to 2147483"],
+    [["plugin", "--list-per", "pod"], '--list-per must be "image" or "workload"'],
+    [
+      ["plugin", "--exclude", "namespace=dev,imgae=x"],
+      '--exclude "imgae=x": unknown kind "imgae"; did you mean "image"?',
+    ],
+    [["plugin", "--merge", "--overwrite"], "--overwrite is ignored, since merge is true; leave one out"],
     [["plugin", "--timeout", "soon"], "--timeout must be seconds from 0 to 2147483"],
     [
       ["plugin", "--persist-dir", "lists"],

@@ -37,6 +37,13 @@ describe("mendConfig()", () => {
       "readable = true\n# readable = false\n",
     ],
     ["a yaml", "persist_dir: /x\nreadable: true\n", "# persist_dir: /x\n# readable: true\n"],
+    ["a mistyped kind", 'include = ["imgae=x", "pod=y"]\n', 'include = ["image=x", "pod=y"]\n'],
+    [
+      "an entry on a line of its own",
+      'include = [\n  "pod=y",\n  "nginx",\n]\n',
+      'include = [\n  "pod=y",\n#   "nginx",\n]\n',
+    ],
+    ["two that exclude each other", "merge = true\noverwrite = true\n", "merge = true\n# overwrite = true\n"],
     ["an unknown section", "[plugin]\n", "# [plugin]\n"],
     ["keys below an unknown section", '[plugin]\npersist_dir = "/x"\n', '# [plugin]\npersist_dir = "/x"\n'],
   ] as const) {

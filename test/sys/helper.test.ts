@@ -43,4 +43,8 @@ describe("runHelper()", () => {
       server.close();
     }
   });
+
+  test("lets everybody else go first", async () => {
+    expect(await said("until [ $(nice) = 19 ]; do :; done; nice >&2")).toBe("19");
+  });
 });
