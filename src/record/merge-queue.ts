@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { replaceResult } from "./replace-result.ts";
-import { findRuns, removeTemporary } from "./temporary.ts";
+import { findRuns, removeAll } from "./temporary.ts";
 
 /**
  * Merges lists, each with its companions beside it, into a new one at `output`. Rejects with an Error when that fails
@@ -74,7 +74,7 @@ export class MergeQueue {
       const standing = existsSync(path) ? [path] : [];
       const inputs = [...standing, ...runs.map(({ list }) => list)];
       await replaceResult(path, (output) => merge(inputs, output, signal));
-      await Promise.all(runs.map(removeTemporary));
+      await Promise.all(runs.map(removeAll));
     } catch (error) {
       if (signal.aborted) this.#waiting.add(path);
       else onError(`Cannot merge runs into ${path}: ${messageOf(error)}; they stay for the next merge`);

@@ -7,41 +7,61 @@ const DESCRIPTOR_WAIT_MS = 3000;
 const DESCRIPTOR_POLL_MS = 20;
 const FILE_MODE = 0o644;
 
-/** A new file that is surely ours: whatever lies at the name, be it a link, is taken away first. */
-export async function create(path: string): Promise<FileHandle> {
-  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+/** Opens a file, if need be when there are descriptors again. Rejects with the system's error. */
+export async function openPatiently(path: string, flags: number): Promise<FileHandle> {
   const deadlineMs = performance.now() + DESCRIPTOR_WAIT_MS;
   for (;;) {
     try {
       return await open(path, flags, FILE_MODE);
     } catch (error) {
       const code = errorCode(error);
-      if (performance.now() > deadlineMs) throw error;
-      if (code === "EEXIST") await unlink(path);
-      else if (code === "EMFILE" || code === "ENFILE") await Bun.sleep(DESCRIPTOR_POLL_MS);
-      else throw error;
+      if ((code !== "EMFILE" && code !== "ENFILE") || performance.now() > deadlineMs) throw error;
+      await Bun.sleep(DESCRIPTOR_POLL_MS);
     }
   }
 }
 
-/** Makes a file with this text, durable before anything is renamed over. */
+/** A new file that is surely ours: whatever lies at the name, be it a link, is taken away first. */
+export async function create(path: string): Promise<FileHandle> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  const deadlineMs = performance.now() + DESCRIPTOR_WAIT_MS;
+  for (;;) {
+    try {
+      return await openPatiently(path, flags);
+    } catch (error) {
+      if (errorCode(error) !== "EEXIST" || performance.now() > deadlineMs) throw error;
+      await unlink(path);
+    }
+  }
+}
+
+/** Makes a file with this text, durable before anything is renamed over. Leaves none when that fails. */
 export async function writeNew(path: string, text: string): Promise<void> {
   const file = await create(path);
   try {
     await file.writeFile(text);
     await file.datasync();
+  } catch (error) {
+    await unlink(path).catch(() => {});
+    throw error;
   } finally {
     await file.close();
   }
 }
 
-/** Makes new names in a folder durable. Not every file system can; then its own pace must do. */
-export async function syncDirectory(path: string): Promise<void> {
+/**
+ * Writes a text over that of a regular file, for a disk that has no room for another one. A reader may see half of
+ * either.
+ */
+export async function overwrite(path: string, text: string): Promise<void> {
+  const file = await openPatiently(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
-    await directory.sync().catch(() => {});
-    await directory.close();
-  } catch {
-    // The folder is gone, and the result with it.
+    if (!(await file.stat()).isFile()) throw Object.assign(new Error("no file"), { code: "EINVAL" });
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.byteLength; ) at += (await file.write(bytes, at, undefined, at)).bytesWritten;
+    await file.truncate(bytes.byteLength);
+    await file.datasync();
+  } finally {
+    await file.close();
   }
 }

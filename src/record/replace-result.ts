@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { syncDirectory } from "./new-file.ts";
+import { ResultsFolder } from "./results-folder.ts";
 import { stagingFor, type Temporary } from "./temporary.ts";
 
 /**
@@ -26,7 +26,8 @@ async function moveIn({ list, csv, json }: Temporary, path: string): Promise<voi
   if (existsSync(list)) await rename(list, path);
   if (existsSync(csv)) await rename(csv, `${path}.csv`);
   await rename(json, `${path}.json`);
-  await syncDirectory(dirname(path));
+  await using folder = await ResultsFolder.find(dirname(path), "list");
+  await folder?.sync();
 }
 
 function isHalfMoved({ list, json }: Temporary): boolean {

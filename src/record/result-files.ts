@@ -1,12 +1,14 @@
-import { access, link, mkdir, rename, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { link, lstat, rename, unlink } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { type CsvStyle, csvHeader, csvRow } from "../formats/csv.ts";
 import { isListable, listLine } from "../formats/list.ts";
 import { errorCode, SyscallError } from "../sys/errno.ts";
 import { Appender } from "./appender.ts";
-import { create, syncDirectory, writeNew } from "./new-file.ts";
+import { create, overwrite, writeNew } from "./new-file.ts";
 import type { RecordedFile } from "./recording.ts";
-import { removeTemporary, runFor, type Temporary, temporaryFor } from "./temporary.ts";
+import { ResultsFolder } from "./results-folder.ts";
+import { findStanding } from "./standing.ts";
+import { removeAll, runNames, type Temporary, temporaryNames } from "./temporary.ts";
 
 /** What happens when a list of that name is there already. */
 export type Existing = "keep" | "replace" | "merge";
@@ -31,8 +33,8 @@ export interface ResultFilesOptions {
   /** When the trace began. */
   readonly startedAt: Date;
   readonly csvStyle: CsvStyle;
-  /** Makes the text of the json file, whenever it is written. */
-  readonly provenance: () => string;
+  /** Makes the text of the json file, whenever it is written; a short one where there is no room. */
+  readonly provenance: (length: "full" | "short") => string;
   /** Told once, when something goes wrong and nothing more will be written. */
   readonly onError: (error: SyscallError) => void;
 }
@@ -41,7 +43,6 @@ export interface ResultFilesOptions {
 const FLUSH_AFTER_MS = 250;
 /** So many lines make one write. */
 const FILES_PER_WRITE = 1000;
-const DIRECTORY_MODE = 0o755;
 
 /**
  * The files of one result while it is made: list, table and provenance.
@@ -54,7 +55,7 @@ const DIRECTORY_MODE = 0o755;
 export class ResultFiles {
   readonly #target: ResultTarget;
   readonly #path: string;
-  readonly #provenance: () => string;
+  readonly #provenance: ResultFilesOptions["provenance"];
   readonly #onError: (error: SyscallError) => void;
   readonly #temporary: Temporary;
   readonly #csvStyle: CsvStyle;
@@ -71,23 +72,10 @@ export class ResultFiles {
   constructor({ target, id, startedAt, csvStyle, provenance, onError }: ResultFilesOptions) {
     this.#target = target;
     this.#path = join(target.directory, target.name);
-    this.#temporary =
-      target.existing === "merge" ? runFor(this.#path, id, startedAt) : temporaryFor(this.#path, id);
+    this.#temporary = target.existing === "merge" ? runNames(this.#path, id, startedAt) : temporaryNames(id);
     this.#csvStyle = csvStyle;
     this.#provenance = provenance;
     this.#onError = onError;
-  }
-
-  /** Whether a list of that name exists. Rejects when the folder cannot be read. */
-  static async exists({ directory, name }: ResultTarget): Promise<boolean> {
-    try {
-      await access(join(directory, name));
-      return true;
-    } catch (error) {
-      const code = errorCode(error);
-      if (code === "ENOENT" || code === "ENOTDIR") return false;
-      throw SyscallError.from(`look for ${join(directory, name)}`, error);
-    }
   }
 
   /** The final path of the list. */
@@ -120,62 +108,94 @@ export class ResultFiles {
     if (opened === undefined) return "nothing";
     await Promise.all([opened.list.finish(), opened.csv.finish()]);
     this.#noteErrorsOf(opened);
-    const written = this.#target.existing === "merge" ? await this.#leaveRun() : await this.#complete();
-    if (written !== "run") await removeTemporary(this.#temporary); // what has found its place is there no more
-    await syncDirectory(dirname(this.#path));
-    return written;
+    const written = await this.#inFolder(async (folder) => {
+      const isRun = this.#target.existing === "merge";
+      const written = await (isRun ? this.#leaveRun(folder) : this.#complete(folder, opened));
+      // What has found its place is there no more.
+      if (written !== "run") await removeAll(this.#temporaryIn(folder));
+      await folder.sync();
+      return written;
+    });
+    return written ?? "nothing";
   }
 
-  async #complete(): Promise<Written> {
+  async #complete(folder: ResultsFolder, { inode }: Opened): Promise<Written> {
     if (!this.#placed) return "nothing";
-    await this.#writeProvenance(this.#temporary.json, `${this.#path}.json`);
+    const standing = await lstat(folder.at(this.#final.list)).catch(() => undefined);
+    if (standing?.ino !== inode) {
+      this.#fail(Object.assign(new Error("replaced meanwhile"), { code: "replaced by another recorder" }));
+      return "nothing";
+    }
+    await this.#writeProvenance(folder, this.#temporary.json, this.#final.json);
     return "result";
   }
 
   /** With its record a run is whole: without one nobody would merge it. */
-  async #leaveRun(): Promise<Written> {
+  async #leaveRun(folder: ResultsFolder): Promise<Written> {
     const { list, json } = this.#temporary;
-    return this.#placed && (await this.#writeProvenance(`${list}.new`, json)) ? "run" : "nothing";
+    return this.#placed && (await this.#writeProvenance(folder, `${list}.new`, json)) ? "run" : "nothing";
   }
 
   /** Writes the provenance alone, for a trace that never began, unless there is a list that it would belie. */
   async note(): Promise<void> {
-    const { json } = this.#temporary;
+    await this.#inFolder(async (folder) => {
+      const { json } = this.#temporaryIn(folder);
+      const final = folder.at(this.#final.json);
+      try {
+        if ((await findStanding(this.#target)) !== "none") return;
+        await writeNew(json, this.#provenance("full"));
+        // A merge may be making the first list at this moment: its record is not to be replaced.
+        if (this.#target.existing === "merge") await link(json, final);
+        else await rename(json, final);
+      } catch (error) {
+        if (errorCode(error) !== "EEXIST") this.#fail(error);
+      }
+      await removeAll(this.#temporaryIn(folder));
+    });
+  }
+
+  /** Undefined when that folder cannot be had, which is told. */
+  async #inFolder<T>(act: (folder: ResultsFolder) => Promise<T>): Promise<T | undefined> {
     try {
-      if (await ResultFiles.exists(this.#target)) return;
-      await mkdir(dirname(this.#path), { recursive: true, mode: DIRECTORY_MODE });
-      await writeNew(json, this.#provenance());
-      // A merge may be making the first list at this moment: its record is not to be replaced.
-      if (this.#target.existing === "merge") await link(json, `${this.#path}.json`);
-      else await rename(json, `${this.#path}.json`);
+      await using folder = await ResultsFolder.make(this.#target.directory, this.#target.name);
+      return await act(folder);
     } catch (error) {
-      if (errorCode(error) !== "EEXIST") this.#fail(error);
+      this.#fail(error);
+      return undefined;
     }
-    await removeTemporary(this.#temporary);
+  }
+
+  get #final(): Temporary {
+    const list = basename(this.#target.name);
+    return { list, csv: `${list}.csv`, json: `${list}.json` };
+  }
+
+  #temporaryIn(folder: ResultsFolder): Temporary {
+    const { list, csv, json } = this.#temporary;
+    return { list: folder.at(list), csv: folder.at(csv), json: folder.at(json) };
   }
 
   /** With the first line: a trace without one touches nothing. */
   #open(): Promise<Opened | undefined> {
-    this.#opening ??= this.#create().catch((error: unknown) => {
-      this.#fail(error);
-      return undefined;
-    });
+    this.#opening ??= this.#create();
     return this.#opening;
   }
 
-  async #create(): Promise<Opened> {
+  async #create(): Promise<Opened | undefined> {
     await this.#writeAfter;
-    await mkdir(dirname(this.#path), { recursive: true, mode: DIRECTORY_MODE });
-    const list = await create(this.#temporary.list);
-    try {
-      const csv = new Appender(await create(this.#temporary.csv));
-      void csv.append(csvHeader);
-      return { list: new Appender(list), csv };
-    } catch (error) {
-      await list.close();
-      await removeTemporary(this.#temporary);
-      throw error;
-    }
+    return await this.#inFolder(async (folder) => {
+      const names = this.#temporaryIn(folder);
+      const list = await create(names.list);
+      try {
+        const csv = new Appender(await create(names.csv));
+        void csv.append(csvHeader);
+        return { list: new Appender(list), csv, inode: (await list.stat()).ino };
+      } catch (error) {
+        await list.close();
+        await removeAll(names);
+        throw error;
+      }
+    });
   }
 
   #flush(): Promise<void> {
@@ -196,7 +216,7 @@ export class ResultFiles {
     const isListed = files.some(({ path }) => isListable(path));
     if (this.#placed || !isListed || this.#error !== undefined) return;
     if (this.#target.existing === "merge") this.#placed = true;
-    else await this.#publish();
+    else await this.#inFolder((folder) => this.#publish(folder));
   }
 
   async #write({ list, csv }: Opened, files: readonly RecordedFile[]): Promise<void> {
@@ -217,33 +237,40 @@ export class ResultFiles {
   }
 
   /** The list goes first: when its name cannot be had, the older result stays as it is. */
-  async #publish(): Promise<void> {
-    const { list, csv, json } = this.#temporary;
-    try {
-      await writeNew(json, this.#provenance());
-      if (this.#target.existing === "replace") {
-        await rename(list, this.#path);
-      } else {
-        await link(list, this.#path); // fails where rename would replace
-        await unlink(list);
-      }
-      this.#placed = true;
-      await rename(csv, `${this.#path}.csv`);
-      await rename(json, `${this.#path}.json`);
-    } catch (error) {
-      this.#fail(error);
+  async #publish(folder: ResultsFolder): Promise<void> {
+    const { list, csv, json } = this.#temporaryIn(folder);
+    const final = this.#final;
+    await writeNew(json, this.#provenance("full"));
+    if (this.#target.existing === "replace") {
+      await rename(list, folder.at(final.list));
+    } else {
+      await link(list, folder.at(final.list)); // fails where rename would replace
+      await unlink(list);
     }
+    this.#placed = true;
+    await rename(csv, folder.at(final.csv));
+    await rename(json, folder.at(final.json));
   }
 
   /** Returns whether it is there. */
-  async #writeProvenance(temporary: string, path: string): Promise<boolean> {
+  async #writeProvenance(folder: ResultsFolder, temporary: string, name: string): Promise<boolean> {
     try {
-      await writeNew(temporary, this.#provenance());
-      await rename(temporary, path);
+      await writeNew(folder.at(temporary), this.#provenance("full"));
+      await rename(folder.at(temporary), folder.at(name));
       return true;
     } catch (error) {
       this.#fail(error);
-      return false;
+      return await this.#shortenProvenance(folder, name);
+    }
+  }
+
+  /** On a full disk the room of the record that is there has to do: that the list is not complete must be told. */
+  async #shortenProvenance(folder: ResultsFolder, name: string): Promise<boolean> {
+    try {
+      await overwrite(folder.at(name), this.#provenance("short"));
+      return true;
+    } catch {
+      return false; // there is none, or not even that works: what is there says "recording"
     }
   }
 }
@@ -251,4 +278,6 @@ export class ResultFiles {
 interface Opened {
   readonly list: Appender;
   readonly csv: Appender;
+  /** Of the list. */
+  readonly inode: number;
 }

@@ -1,10 +1,12 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readdir, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { errorCode } from "../sys/errno.ts";
 
 /** Nothing that begins so is ever taken for a result. */
 const PREFIX = ".optimizer-";
+/** Two instances of the program that record one container must not meet. */
+const INSTANCE = randomBytes(4).toString("hex");
 
 /** The files of a result under the names with which they begin, or stay until they are merged. */
 export interface Temporary {
@@ -14,20 +16,25 @@ export interface Temporary {
   readonly json: string;
 }
 
-/** Names beside the final path that no other container has. */
-export function temporaryFor(path: string, containerId: string): Temporary {
-  return companions(join(dirname(path), PREFIX + containerId));
+/** Names that no other container has, nor another instance of the program. */
+export function temporaryNames(containerId: string): Temporary {
+  return companions(`${PREFIX}${INSTANCE}-${safe(containerId)}`);
 }
 
 /**
  * Names of a run that is to be merged into the result at `path`. They tell which result that is, and sort by time. No
  * second run has them: one of the same container may still wait.
  */
-export function runFor(path: string, containerId: string, startedAt: Date): Temporary {
-  return companions(join(dirname(path), `${runPrefix(path)}${startedAt.getTime()}-${containerId}`));
+export function runNames(path: string, containerId: string, startedAt: Date): Temporary {
+  return companions(`${runPrefix(path)}${startedAt.getTime()}-${safe(containerId)}`);
 }
 
-/** The runs that have ended, which their record tells, and wait to be merged into the result at `path`. */
+/** A container's id is the runtime's, and no path. */
+function safe(containerId: string): string {
+  return /^[A-Za-z0-9][\w.-]{0,127}$/.test(containerId) ? containerId : hash(containerId);
+}
+
+/** The runs that have ended, which their record tells, and wait to be merged into the result at `path`: their paths. */
 export async function findRuns(path: string): Promise<Temporary[]> {
   const prefix = runPrefix(path);
   const names = await readdir(dirname(path)).catch((error: unknown) => {
@@ -47,7 +54,7 @@ export function stagingFor(path: string): Temporary & { readonly folder: string 
 }
 
 /** The record goes first: without it nobody takes the rest for a run. */
-export async function removeTemporary({ list, csv, json }: Temporary): Promise<void> {
+export async function removeAll({ list, csv, json }: Temporary): Promise<void> {
   for (const path of [json, list, csv]) await unlink(path).catch(() => {});
 }
 
@@ -56,6 +63,9 @@ function companions(list: string): Temporary {
 }
 
 function runPrefix(path: string): string {
-  const hash = createHash("sha256").update(basename(path)).digest("hex").slice(0, 16);
-  return `${PREFIX}${hash}-`;
+  return `${PREFIX}${hash(basename(path))}-`;
+}
+
+function hash(text: string): string {
+  return createHash("sha256").update(text).digest("hex").slice(0, 16);
 }

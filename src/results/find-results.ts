@@ -20,7 +20,8 @@ export interface StoredResult {
 
 /** No reference has so many parts: what lies deeper was not put there by us. */
 const DEPTH_MAX = 64;
-const TEMPORARY = /^\.optimizer-/;
+/** Ours begin so, and no name of an image does. */
+const TEMPORARY = /^\./;
 
 /**
  * All results below a folder, sorted by name. Only regular files count, and no link is followed: names

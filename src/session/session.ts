@@ -71,7 +71,7 @@ export class Session {
       id: container.id,
       startedAt: this.#startedAt,
       csvStyle,
-      provenance: () => formatProvenance(this.#provenance()),
+      provenance: (length) => formatProvenance(this.#provenance(length)),
       onError: (error) => {
         this.#recording.fail(error.message);
         onTrouble(error.message);
@@ -161,7 +161,7 @@ export class Session {
     clearTimeout(timer);
   }
 
-  #provenance(): Provenance {
+  #provenance(length: "full" | "short"): Provenance {
     const { container, runtime } = this.#options;
     const { name, namespace, uid } = container.pod;
     const image = parseReference(container.imageReference);
@@ -183,7 +183,7 @@ export class Session {
       counts: this.#recording.counts,
       queuePeak: this.#queuePeak,
       layerCount: layers?.count,
-      layers: layers === undefined ? undefined : this.#recording.layerOfLine,
+      layers: layers === undefined || length === "short" ? undefined : this.#recording.layerOfLine,
     };
   }
 

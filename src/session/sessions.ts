@@ -4,8 +4,9 @@ import type { LayerReader } from "../image/layers.ts";
 import { parseReference } from "../image/reference.ts";
 import type { Log } from "../log.ts";
 import { type MergeLists, MergeQueue } from "../record/merge-queue.ts";
-import { type Existing, ResultFiles, type ResultTarget } from "../record/result-files.ts";
+import type { Existing, ResultTarget } from "../record/result-files.ts";
 import { resultName, workloadResultName } from "../record/result-name.ts";
+import { findStanding } from "../record/standing.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { firstPidOfCgroup } from "./cgroup.ts";
 import type { ContainerInfo } from "./container.ts";
@@ -26,6 +27,12 @@ export interface SessionsOptions {
 
 /** A container's start never waits longer for its trace; what the answer takes to travel makes 500 of it. */
 const START_CEILING_MS = 450;
+
+/** So long a start waits to hear whether there is a list already. */
+const DISK_PATIENCE_MS = 100;
+
+/** In a line of the log. */
+const NAME_CHARS_MAX = 300;
 
 /** Collecting garbage takes some 10 ms: once for all containers that end together. */
 const TIDY_UP_AFTER_MS = 500;
@@ -118,15 +125,12 @@ export class Sessions {
     { config, runtime, deadlineMs }: Begin,
   ): Promise<void> {
     const { tracer, xattr, log } = this.#options;
-    const target: ResultTarget = {
-      directory: config.persistDir,
-      name: slot.name,
-      existing: existingFor(config),
-    };
-    if (await this.#isKept(container, slot, target)) {
+    const existing = await this.#existingFor(container, slot, config);
+    if (existing === undefined) {
       this.#release(container.id, slot);
       return;
     }
+    const target: ResultTarget = { directory: config.persistDir, name: slot.name, existing };
     const pid = container.pid || (await firstPidOfCgroup(container.cgroupsPath));
     if (pid === undefined) throw new Error("the runtime does not tell its process, and its cgroup has none");
     const remainingMs = deadlineMs - performance.now();
@@ -167,16 +171,26 @@ export class Sessions {
     if (starting.stopped) void this.#end(slot, "container stopped");
   }
 
-  /** Whether the result of that name is to stay as it is, which is logged. */
-  async #isKept(container: ContainerInfo, slot: Slot, target: ResultTarget): Promise<boolean> {
-    if (target.existing !== "keep") return false;
-    const other = [...this.#slots.values()].some((each) => each !== slot && each.name === slot.name);
-    if (!other && !(await ResultFiles.exists(target))) return false;
+  /** What becomes of an older result of that name; undefined when that is to stay as it is, which is logged. */
+  async #existingFor(
+    container: ContainerInfo,
+    slot: Slot,
+    { merge, overwrite, persistDir: directory }: Config,
+  ): Promise<Existing | undefined> {
+    if (merge) return "merge";
+    if (overwrite) return "replace";
+    const { name } = slot;
+    const other = [...this.#slots.values()].some((each) => each !== slot && each.name === name);
+    // A disk that does not answer is not waited for: no list there can be replaced by one that is to keep it.
+    const unknown = Bun.sleep(DISK_PATIENCE_MS).then(() => "none" as const);
+    const standing = other ? "whole" : await Promise.race([findStanding({ directory, name }), unknown]);
+    if (standing === "none") return "keep";
+    if (standing === "broken") return "replace";
     const state = other ? "is being recorded by another container" : "exists";
     this.#options.log.info(
-      `${label(container)} is not traced: ${target.directory}/${target.name} ${state} and is kept (overwrite = false)`,
+      `${label(container)} is not traced: ${directory}/${name} ${state} and is kept (overwrite = false)`,
     );
-    return true;
+    return undefined;
   }
 
   #recordingsOf(name: string): (Slot & { kind: "recording" })[] {
@@ -235,15 +249,14 @@ function nameFor(container: ContainerInfo, { listPer }: Config): string {
   return workloadResultName(image, { namespace: pod.namespace, workload: workloadName(pod), container });
 }
 
-function existingFor({ merge, overwrite }: Config): Existing {
-  if (merge) return "merge";
-  return overwrite ? "replace" : "keep";
-}
-
-/** How the log names a container. */
+/** How the log names a container. None of it is ours, or has a limit. */
 function label({ id, name, pod, imageReference }: ContainerInfo): string {
   const place = pod.name ? `${pod.namespace}/${pod.name}/${name}` : name;
-  return `container ${id.slice(0, 12)} (${place || "no name"}, image ${imageReference || "unknown"})`;
+  return `container ${id.slice(0, 12)} (${short(place) || "no name"}, image ${short(imageReference) || "unknown"})`;
+}
+
+function short(text: string): string {
+  return text.length <= NAME_CHARS_MAX ? text : `${text.slice(0, NAME_CHARS_MAX)}…`;
 }
 
 function messageOf(error: unknown): string {

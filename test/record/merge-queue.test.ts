@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { type MergeLists, MergeQueue } from "../../src/record/merge-queue.ts";
-import { findRuns, runFor } from "../../src/record/temporary.ts";
+import { findRuns, runNames } from "../../src/record/temporary.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
@@ -29,10 +30,11 @@ function bench(folder: TemporaryFolder, gate: () => Promise<void> = async () => 
   const path = folder.at("app:1");
   let count = 0;
   const leave = (line: string, result = path): void => {
-    const { list, csv, json } = runFor(result, "c0ffee", new Date(1_700_000_000_000 + count++));
-    writeFileSync(list, `${line}\n`);
-    writeFileSync(csv, "");
-    writeFileSync(json, "{}");
+    const { list, csv, json } = runNames(result, "c0ffee", new Date(1_700_000_000_000 + count++));
+    const at = (name: string): string => join(dirname(result), name);
+    writeFileSync(at(list), `${line}\n`);
+    writeFileSync(at(csv), "");
+    writeFileSync(at(json), "{}");
   };
   return {
     errors,
@@ -132,7 +134,7 @@ describe("MergeQueue", () => {
     const { queue, calls, path, run, errors } = bench(folder);
     const other = folder.at("other:1");
     run("/x", other);
-    writeFileSync(runFor(path, "beef", new Date(0)).list, "/goes/on\n");
+    writeFileSync(join(dirname(path), runNames(path, "beef", new Date(0)).list), "/goes/on\n");
     queue.add(path);
     queue.add(folder.at("gone/app:1"));
     await queue.finish(5000);

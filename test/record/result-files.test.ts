@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  chownSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -10,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type Existing, ResultFiles, type ResultFilesOptions } from "../../src/record/result-files.ts";
-import { findRuns } from "../../src/record/temporary.ts";
+import { findRuns, temporaryNames } from "../../src/record/temporary.ts";
 import { findResults } from "../../src/results/find-results.ts";
 import type { SyscallError } from "../../src/sys/errno.ts";
 import { heldContainer } from "../helpers/held-container.ts";
@@ -84,7 +85,7 @@ describe("ResultFiles", () => {
     let end = "recording";
     const { files } = result(folder.path, { provenance: () => end });
     files.add(file("/a"));
-    await waitFor("the list", () => existsSync(files.path));
+    await waitFor("the result", () => existsSync(`${files.path}.json`));
     expect(text(folder)).toBe("/a\n");
     expect(text(folder, ".csv")).toBe("path,size,elapsed\n/a,12,34\n");
     expect(text(folder, ".json")).toBe("recording");
@@ -178,7 +179,7 @@ describe("ResultFiles", () => {
     mkdirSync(folder.at("org"));
     writeFileSync(folder.at("precious"), "precious");
     for (const suffix of ["", ".csv", ".json"]) {
-      symlinkSync(folder.at("precious"), folder.at(`org/.optimizer-c0ffee${suffix}`));
+      symlinkSync(folder.at("precious"), folder.at(`org/${temporaryNames("c0ffee").list}${suffix}`));
     }
     const { files, errors } = result(folder.path);
     files.add(file("/a"));
@@ -219,16 +220,70 @@ describe("ResultFiles", () => {
   // The list's handle is left open when the table cannot be made: collected as garbage, it ends the process.
   test("leaves neither a file nor a descriptor when the table cannot be made", async () => {
     using folder = temporaryFolder();
-    mkdirSync(folder.at("org/.optimizer-c0ffee.csv"), { recursive: true });
+    mkdirSync(folder.at("org", temporaryNames("c0ffee").csv), { recursive: true });
     const { files, errors } = result(folder.path);
     files.add(file("/a"));
     expect(await files.finish()).toBe("nothing");
     expect(errors).toHaveLength(1);
-    expect(names(folder)).toEqual([".optimizer-c0ffee.csv"]);
+    expect(names(folder)).toEqual([temporaryNames("c0ffee").csv]);
     const open = readdirSync("/proc/self/fd").map((fd) => {
       return existsSync(`/proc/self/fd/${fd}`) ? readlinkSync(`/proc/self/fd/${fd}`) : "";
     });
     expect(open.filter((path) => path.startsWith(folder.path))).toEqual([]);
+  });
+
+  test("a list that another recorder has replaced meanwhile keeps its own record", async () => {
+    using folder = temporaryFolder();
+    const { files, errors } = result(folder.path, { provenance: () => "of the first" });
+    files.add(file("/first"));
+    await waitFor("the first", () => existsSync(`${files.path}.json`));
+    const other = result(folder.path, { id: "other", provenance: () => "of the other" });
+    other.files.add(file("/other"));
+    expect(await other.files.finish()).toBe("result");
+    files.add(file("/late"));
+    expect(await files.finish()).toBe("nothing");
+    expect(text(folder)).toBe("/other\n");
+    expect(text(folder, ".json")).toBe("of the other");
+    expect(names(folder)).toEqual(threeFiles);
+    expect(errors.map(({ message }) => message)).toEqual([
+      `Cannot write ${files.path}: replaced by another recorder`,
+    ]);
+  });
+
+  test("follows no link on the way to its folder, and enters none of another user's", async () => {
+    using folder = temporaryFolder();
+    mkdirSync(folder.at("elsewhere"));
+    symlinkSync(folder.at("elsewhere"), folder.at("org"));
+    const { files, errors } = result(folder.path);
+    files.add(file("/a"));
+    expect(await files.finish()).toBe("nothing");
+    expect(readdirSync(folder.at("elsewhere"))).toEqual([]);
+    expect(errors.map(({ code }) => code)).toEqual(["ENOTDIR"]);
+  });
+
+  rootTest("enters no folder of another user", async () => {
+    using folder = temporaryFolder();
+    mkdirSync(folder.at("org"));
+    chownSync(folder.at("org"), 65534, 65534);
+    const { files, errors } = result(folder.path);
+    files.add(file("/a"));
+    expect(await files.finish()).toBe("nothing");
+    expect(names(folder)).toEqual([]);
+    expect(errors.map(({ code }) => code)).toEqual(["EACCES"]);
+  });
+
+  rootTest("on a full disk the record is shortened in its place, so that it says what happened", async () => {
+    const root = { kind: "mount", fsType: "tmpfs", options: ["size=64k"] } as const;
+    await using container = await heldContainer({ root });
+    let state = "recording";
+    const { files } = result(container.at("/lists"), { provenance: (length) => `${state}, ${length}` });
+    files.add(file("/a"));
+    await waitFor("the result", () => existsSync(`${files.path}.json`));
+    expect(() => writeFileSync(container.at("/filler"), Buffer.alloc(1 << 20))).toThrow("ENOSPC");
+    state = "ended";
+    expect(await files.finish()).toBe("result");
+    expect(readFileSync(`${files.path}.json`, "latin1")).toBe("ended, short");
+    expect(readFileSync(files.path, "latin1")).toBe("/a\n");
   });
 
   rootTest("tells a full disk once, and leaves a valid prefix", async () => {
@@ -314,27 +369,5 @@ describe("ResultFiles of a run that is to be merged", () => {
     expect(text(folder, ".json")).toBe("of a merge");
     expect(names(folder)).toEqual(["app:1.json"]);
     expect(errors).toEqual([]);
-  });
-});
-
-describe("ResultFiles.exists()", () => {
-  const target = (directory: string) => ({ directory, name: "org/app:1", existing: "keep" }) as const;
-
-  test("finds a list, and none where there is none", async () => {
-    using folder = temporaryFolder();
-    expect(await ResultFiles.exists(target(folder.path))).toBe(false);
-    expect(await ResultFiles.exists(target(folder.at("nowhere")))).toBe(false);
-    older(folder);
-    expect(await ResultFiles.exists(target(folder.path))).toBe(true);
-    expect(await ResultFiles.exists(target(folder.at("org/app:1")))).toBe(false);
-  });
-
-  test("tells what keeps it from looking", async () => {
-    using folder = temporaryFolder();
-    symlinkSync("loop", folder.at("loop"));
-    await expect(ResultFiles.exists(target(folder.at("loop")))).rejects.toMatchObject({
-      message: `Cannot look for ${folder.at("loop/org/app:1")}: ELOOP`,
-      code: "ELOOP",
-    });
   });
 });

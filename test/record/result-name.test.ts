@@ -102,5 +102,5 @@ describe("a result's name", () => {
       }),
       { seed, numRuns: 2000 },
     );
-  });
+  }, 60_000);
 });
