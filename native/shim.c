@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "inject.h"
+
 /* Newer than the headers of Debian 12. */
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x00004000U /* Linux 6.8: never used twice, unlike STATX_MNT_ID */
