@@ -11,7 +11,7 @@ BUN := $(BIN)/bun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help optimizer install-optimizer uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench clean
+.PHONY: help optimizer install-optimizer uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench fuzz clean
 
 help: ## print this menu
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -53,6 +53,9 @@ fidelity: optimizer ## lists of a zoo of workloads against strace: recall, preci
 
 bench: optimizer ## measure cost and speed against no tracer; prints medians
 	$(BUN) scripts/bench.ts
+
+fuzz: node_modules/.installed ## mutated inputs for everything that reads what others wrote, for SECONDS=600
+	$(BUN) scripts/fuzz.ts
 
 clean: ## remove what was built; downloads in .cache stay
 	rm -rf dist

@@ -68,8 +68,9 @@ bool read_until_barrier(struct opt_tracer *tracer, int fd, struct seen_records *
 /* The descriptors that are open in this process. */
 int open_descriptors(void);
 
-/* fault_test.c: each system call fails in each way. Prints a table for ARCHITECTURE. */
+/* fault_test.c; the first one prints a table of what is told when. */
 void fails_loudly_whatever_fails(void);
+void tells_of_a_file_at_its_next_open_when_its_path_was_lost(void);
 void reports_each_event_without_a_descriptor(void);
 
 /* storm_test.c */
