@@ -17,7 +17,7 @@ export const frames: Target = {
     uint32s(1, 0x1000001),
     uint32s(3, 0xffffffff),
   ],
-  inputsInTests: 3000,
+  inputsInTests: 1500,
   run(input, next) {
     const whole = decode([input.slice()]);
     const pieces = decode(cut(input, () => next() ** 4 * 200));

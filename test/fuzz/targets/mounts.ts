@@ -3,6 +3,9 @@ import { deepestMount, parseMountinfo, pathOnFileSystem, rootMount } from "../..
 import { about, check, checkSame, latin1, texts } from "../check.ts";
 import type { Target } from "../fuzzer.ts";
 
+/** The kernel prints no longer line, since mount(2) takes no longer options. */
+const LINE_BYTES_MAX = 8192;
+
 const lines = [
   "36 35 98:0 / / rw,noatime shared:1 - overlay overlay rw,lowerdir=/l2:/l1,upperdir=/u,workdir=/w",
   "37 36 0:5 /a /b\\040c rw - tmpfs tmpfs rw,size=1k",
@@ -27,9 +30,9 @@ export const mounts: Target = {
     "\n/",
     "=",
   ),
-  inputsInTests: 5000,
+  inputsInTests: 2000,
   run(input) {
-    const text = latin1(input);
+    const text = latin1(input.subarray(0, LINE_BYTES_MAX));
     const table = parseMountinfo(text);
     check(table.length <= text.split("\n").length, "a line is one mount at most");
     const root = rootMount(table);
