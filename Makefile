@@ -11,7 +11,7 @@ BUN := $(BIN)/bun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help optimizer install-optimizer uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench clean
+.PHONY: help optimizer install-optimizer uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench fuzz clean
 
 help: ## print this menu
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -54,6 +54,9 @@ fidelity: optimizer ## lists of a zoo of workloads against strace: recall, preci
 bench: optimizer ## measure cost and speed against no tracer; prints medians
 	$(BUN) scripts/bench.ts
 
+fuzz: node_modules/.installed ## mutated inputs for everything that reads what others wrote, for SECONDS=600
+	$(BUN) scripts/fuzz.ts
+
 clean: ## remove what was built; downloads in .cache stay
 	rm -rf dist
 
@@ -64,13 +67,25 @@ node_modules/.installed: package.json package-lock.json
 dist/optimizer: node_modules/.installed dist/shim.so package.json scripts/build.ts $(shell find src -name '*.ts')
 	$(BUN) scripts/build.ts
 
-dist/shim.so: native/shim.c native/held.c native/shim.h
+dist/shim.so: native/shim.c native/held.c native/shim.h native/inject.h
 	@mkdir -p dist
 	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c -lpthread
 
-dist/shim-test-%: native/shim.c native/held.c native/shim.h native/shim_test.c
+# The shim whose system calls fail on demand, see native/inject.h, and a program with it: for tests alone.
+INJECTING := native/shim.c native/held.c native/inject.c
+
+dist/shim-inject.so: $(INJECTING) native/shim.h native/inject.h
+	@mkdir -p dist
+	$(CC) $(WARNINGS) $(CFLAGS) -DOPT_INJECT -fPIC -shared -o $@ $(INJECTING) -lpthread
+
+dist/optimizer-inject: dist/optimizer dist/shim-inject.so
+	$(BUN) scripts/build.ts $@ dist/shim-inject.so
+
+NATIVE_TESTS := native/shim_test.c native/storm_test.c native/fault_test.c native/test.c
+
+dist/shim-test-%: $(INJECTING) $(NATIVE_TESTS) native/shim.h native/inject.h native/test.h
 	@mkdir -p dist
 	$(CC) $(WARNINGS) -g -O1 -fsanitize=$(subst address,address$(comma)undefined,$*) -fno-sanitize-recover=all \
-		-o $@ native/shim.c native/held.c native/shim_test.c -lpthread
+		-DOPT_INJECT -o $@ $(INJECTING) $(NATIVE_TESTS) -lpthread
 
 comma := ,

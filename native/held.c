@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "inject.h"
+
 /* Room for the overlay's options: a path, with each character escaped. */
 #define OPTIONS_BYTES (3 * PATH_MAX)
 

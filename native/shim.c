@@ -26,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "inject.h"
+
 /* Newer than the headers of Debian 12. */
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x00004000U /* Linux 6.8: never used twice, unlike STATX_MNT_ID */
@@ -54,6 +56,8 @@ enum {
 	SAMPLE_SHARE = 50,
 	WRITE_AFTER_MS = 100, /* a record waits no longer: the reader need not wake up for each */
 	STOP_WAIT_MS = 200, /* for helpers that are about to end */
+	SEND_TRIES = 1000, /* a millisecond apart, before the stream is given up */
+	FAILED_READS_MAX = 4096, /* in a row, before reading is slowed down */
 	HELPER_STACK = 256 * 1024, /* thread-local storage of the host program comes out of it */
 };
 
@@ -110,6 +114,7 @@ struct opt_tracer {
 	uint64_t barrier_done;
 	uint64_t barrier_pending;
 	int64_t barrier_events_left;
+	int failed_reads; /* in a row */
 	bool stream_closed;
 	size_t out_length;
 	uint64_t write_due_ns; /* of the oldest record that waits */
@@ -129,6 +134,12 @@ static uint64_t now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* After what failed and may do better soon: not at once, lest it takes a whole CPU. */
+static void pause_briefly(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+}
+
 /* DONT_SYNC: a network or FUSE file system must not be asked again for what open() just told. */
 static int stat_fd(const struct opt_tracer *tracer, int fd, struct statx *out)
 {
@@ -144,23 +155,31 @@ static uint64_t dev_of(const struct statx *st)
 
 /* ---- the stream ---- */
 
-/* Writes all of it, waiting for the reader where needed. Returns 0, or -errno when nobody reads any more. */
+/*
+ * Writes all of it, waiting for the reader where needed. A lack of memory passes.
+ * Where it does not, the stream ends: the reader is told by that, and must not
+ * wait for a record that never comes. Returns 0, or -errno when nobody reads any more.
+ */
 static int write_stream(struct opt_tracer *tracer, const char *bytes, size_t length)
 {
+	int tries = 0;
 	int rc = 0;
 
 	pthread_mutex_lock(&tracer->write_lock);
 	while (length > 0) {
 		ssize_t taken = send(tracer->stream_fd, bytes, length, MSG_NOSIGNAL);
 
-		if (taken < 0 && errno == EINTR)
-			continue;
-		if (taken < 0) {
+		if (taken >= 0) {
+			bytes += taken;
+			length -= (size_t)taken;
+			tries = 0;
+		} else if (errno == EPIPE || ++tries == SEND_TRIES || atomic_load(&tracer->stopping)) {
 			rc = -errno;
+			shutdown(tracer->stream_fd, SHUT_RDWR);
 			break;
+		} else {
+			pause_briefly();
 		}
-		bytes += taken;
-		length -= (size_t)taken;
 	}
 	pthread_mutex_unlock(&tracer->write_lock);
 	return rc;
@@ -283,6 +302,8 @@ static void report_open(struct opt_tracer *tracer, const struct fanotify_event_m
 	length = read_path(tracer, event->fd, path);
 	if (length < 0 || length == PATH_BYTES) {
 		put_simple(tracer, OPT_RECORD_LOST, 0, length < 0 ? -errno : -ENAMETOOLONG);
+		/* Nor was it seen: its next open may be the one that can be told. */
+		seen_slot(tracer, &st, "", 0)->generation = 0;
 		return;
 	}
 	if (st.stx_nlink > 1 && seen_before(tracer, &st, path, (size_t)length))
@@ -340,7 +361,8 @@ static void handle_forget(struct opt_tracer *tracer)
 		return;
 	tracer->forget_done = wanted;
 	/* Without FAN_MARK_MOUNT or _FILESYSTEM: the inodes' marks only, which are the ignoring ones. */
-	fanotify_mark(tracer->fan_fd, FAN_MARK_FLUSH, 0, AT_FDCWD, "/");
+	if (fanotify_mark(tracer->fan_fd, FAN_MARK_FLUSH, 0, AT_FDCWD, "/") < 0)
+		put_simple(tracer, OPT_RECORD_LOST, 0, -errno); /* of files that stay ignored */
 	atomic_fetch_add(&tracer->generation, 1);
 }
 
@@ -389,7 +411,7 @@ static void begin_barrier(struct opt_tracer *tracer)
 
 static void end_barrier(struct opt_tracer *tracer)
 {
-	if (tracer->barrier_pending == 0)
+	if (tracer->barrier_pending == 0 || tracer->barrier_events_left > 0)
 		return;
 	put_simple(tracer, OPT_RECORD_BARRIER, tracer->barrier_pending, 0);
 	tracer->barrier_done = tracer->barrier_pending;
@@ -417,14 +439,27 @@ static void wait_for_work(struct opt_tracer *tracer)
 	};
 	uint64_t count;
 
-	poll(fds, 3, sleep_ms(tracer));
+	if (poll(fds, 3, sleep_ms(tracer)) < 0)
+		pause_briefly();
 	if (fds[2].revents & (POLLHUP | POLLERR))
 		tracer->stream_closed = true;
 	/* A burst has begun: taking it in larger pieces saves a switch of threads for each event. */
 	if ((fds[1].revents & POLLIN) && !(fds[0].revents & POLLIN))
 		poll(fds, 1, COALESCE_MS);
 	if ((fds[0].revents & POLLIN) && read(tracer->wake_fd, &count, sizeof(count)) < 0)
-		return; /* EAGAIN: somebody's wake-up was already seen */
+		pause_briefly();
+}
+
+/*
+ * EMFILE, ENFILE, ENOMEM and the like: the event that could not get its descriptor
+ * is gone, and was taken from the queue all the same.
+ */
+static void lose_event(struct opt_tracer *tracer, int status)
+{
+	tracer->barrier_events_left--;
+	put_simple(tracer, OPT_RECORD_LOST, 0, status);
+	if (++tracer->failed_reads > FAILED_READS_MAX)
+		pause_briefly();
 }
 
 static void *drain_main(void *argument)
@@ -433,29 +468,27 @@ static void *drain_main(void *argument)
 
 	while (!atomic_load(&tracer->stopping) && !tracer->stream_closed) {
 		ssize_t length;
+		bool is_empty;
 
 		handle_forget(tracer);
 		begin_barrier(tracer);
 		if (tracer->out_length > 0 && now_ns() >= tracer->write_due_ns)
 			flush_records(tracer);
 		length = read(tracer->fan_fd, tracer->events, tracer->batch_bytes);
-		if (length > 0) {
+		is_empty = length < 0 && errno == EAGAIN;
+		if (length > 0)
 			handle_batch(tracer, length);
-			if (length > (ssize_t)tracer->batch_bytes / 2)
-				sample_queue(tracer); /* not a queue that is all but empty */
-			if (tracer->barrier_pending != 0 && tracer->barrier_events_left <= 0)
-				end_barrier(tracer);
-		} else if (length < 0 && errno == EAGAIN) {
-			end_barrier(tracer);
+		else if (is_empty)
+			tracer->barrier_events_left = 0;
+		else if (errno != EINTR)
+			lose_event(tracer, -errno);
+		if (length > 0 || is_empty)
+			tracer->failed_reads = 0;
+		if (length > (ssize_t)tracer->batch_bytes / 2)
+			sample_queue(tracer); /* not a queue that is all but empty */
+		end_barrier(tracer);
+		if (is_empty)
 			wait_for_work(tracer);
-		} else if (length < 0 && errno != EINTR) {
-			/*
-			 * EMFILE, ENFILE, ENOMEM and the like: the event that could not get its
-			 * descriptor is gone, and was taken from the queue all the same.
-			 */
-			tracer->barrier_events_left--;
-			put_simple(tracer, OPT_RECORD_LOST, 0, -errno);
-		}
 	}
 	return NULL;
 }
@@ -663,9 +696,12 @@ static int probe_mount_ids(struct opt_tracer *tracer)
 	struct statx st;
 
 	for (int i = 0; i < 2; i++) {
+		int rc;
+
 		tracer->mount_id_mask = masks[i];
-		if (stat_fd(tracer, tracer->proc_fd, &st) == 0 && (st.stx_mask & masks[i]))
-			return 0;
+		rc = stat_fd(tracer, tracer->proc_fd, &st);
+		if (rc < 0 || (st.stx_mask & masks[i]))
+			return rc;
 	}
 	return -EOPNOTSUPP;
 }
@@ -713,11 +749,10 @@ static int open_all(struct opt_tracer *tracer, uint32_t options, int *reading_en
 	return probe_mount_ids(tracer);
 }
 
-static void wake(struct opt_tracer *tracer)
+/* EAGAIN: the counter is full, and so the thread is awake already. */
+static int wake(struct opt_tracer *tracer)
 {
-	/* Fails only when the counter is full, and then the thread is awake already. */
-	if (write(tracer->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t)) < 0)
-		return;
+	return write(tracer->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t)) < 0 && errno != EAGAIN ? -errno : 0;
 }
 
 int32_t opt_abi_version(void)
@@ -816,15 +851,14 @@ int32_t opt_unmark(struct opt_tracer *tracer, uint64_t token, uint64_t mount_id,
 int32_t opt_barrier(struct opt_tracer *tracer, uint64_t token)
 {
 	atomic_store(&tracer->barrier_wanted, token);
-	wake(tracer);
-	return 0;
+	return wake(tracer);
 }
 
 int32_t opt_forget(struct opt_tracer *tracer, uint32_t ignoring)
 {
 	atomic_store(&tracer->ignoring, ignoring != 0);
 	atomic_fetch_add(&tracer->forget_wanted, 1);
-	wake(tracer);
+	wake(tracer); /* the barrier asked for afterwards does it else */
 	return 0;
 }
 

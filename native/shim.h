@@ -133,7 +133,8 @@ int32_t opt_unmark(struct opt_tracer *tracer, uint64_t token, uint64_t mount_id,
 /*
  * Asks for OPT_RECORD_BARRIER once everything that is in the kernel's queue now
  * has been written to the stream. Tokens must grow; one record answers for all
- * tokens up to its own.
+ * tokens up to its own. An error means that the record may not come before another
+ * barrier is asked for.
  */
 int32_t opt_barrier(struct opt_tracer *tracer, uint64_t token);
 

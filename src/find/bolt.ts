@@ -71,6 +71,7 @@ export class BoltBucket {
   *#treeEntries(page: number, depth: number): Generator<BoltEntry> {
     const { read, pageBytes } = this.#walk;
     if (depth > DEPTH_MAX || this.#walk.pagesLeft-- <= 0) return;
+    if (!Number.isSafeInteger(page * pageBytes)) return; // no file is so large
     const header = read(page * pageBytes, PAGE_HEADER_BYTES);
     if (header.length < PAGE_HEADER_BYTES) return;
     const length = (viewOf(header).getUint32(12, true) + 1) * pageBytes; // with its overflow pages
@@ -88,8 +89,7 @@ export class BoltBucket {
       const at = PAGE_HEADER_BYTES + index * ELEMENT_BYTES;
       if (flags === BRANCH_PAGE) {
         // `pos u32, ksize u32, pgid u64`
-        const child = Number(view.getBigUint64(at + 8, true));
-        if (Number.isSafeInteger(child * this.#walk.pageBytes)) yield* this.#treeEntries(child, depth + 1);
+        yield* this.#treeEntries(Number(view.getBigUint64(at + 8, true)), depth + 1);
       } else if (flags === LEAF_PAGE) {
         // `flags u32, pos u32, ksize u32, vsize u32`
         const start = at + view.getUint32(at + 4, true);

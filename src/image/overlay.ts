@@ -26,10 +26,10 @@ export function parseOverlayOptions(superOptions: readonly string[]): OverlayDir
   return { lower, upper };
 }
 
-/** At single colons; a backslash takes its meaning from a colon or another backslash. */
+/** At single colons. As in the kernel, a backslash takes its meaning from whatever is behind it. */
 function splitLowerdir(value: string): string[] {
-  const [named = ""] = value.split(/(?<!\\)::/, 1); // what follows are data-only layers
-  return named.split(/(?<!\\):/).map((path) => path.replace(/\\([:\\,])/g, "$1"));
+  const [named = ""] = /^(?:\\.|:(?!:)|[^:\\])*/s.exec(value) ?? []; // data-only layers follow two colons
+  return (named.match(/(?:\\.|[^:\\])+/gs) ?? []).map((path) => path.replace(/\\(.)/gs, "$1"));
 }
 
 /**

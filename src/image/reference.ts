@@ -57,5 +57,6 @@ function familiar(name: string): string | undefined {
   const path = hasDomain ? name.slice(slash + 1) : name;
   if (!domainPattern.test(domain) || !pathPattern.test(path)) return undefined;
   if (domain !== DEFAULT_DOMAIN && domain !== `index.${DEFAULT_DOMAIN}`) return `${domain}/${path}`;
-  return path.startsWith(OFFICIAL_PREFIX) ? path.slice(OFFICIAL_PREFIX.length) : path;
+  const isOfficial = path.startsWith(OFFICIAL_PREFIX) && !path.includes("/", OFFICIAL_PREFIX.length);
+  return isOfficial ? path.slice(OFFICIAL_PREFIX.length) : path;
 }

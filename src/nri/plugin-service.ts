@@ -110,8 +110,10 @@ export function pluginServices(options: PluginServiceOptions): Services {
   };
 
   const synchronize: Handler = async (payload) => {
-    const { more } = decodePayload(SynchronizeRequestSchema, payload);
-    if (!more) attempt("Synchronize", onError, () => handlers.synchronized?.());
+    // An error ends the plugin, and old runtimes with it: one that cannot be read is taken for the last part.
+    const request = attempt("Synchronize", onError, () => decodePayload(SynchronizeRequestSchema, payload));
+    const more = request?.more ?? false;
+    if (request !== undefined && !more) attempt("Synchronize", onError, () => handlers.synchronized?.());
     return toBinary(SynchronizeResponseSchema, create(SynchronizeResponseSchema, { more }));
   };
 

@@ -2,8 +2,8 @@ import { type CsvFile, csvHeader } from "../formats/csv.ts";
 import type { StoredFile } from "./find-results.ts";
 import { readLines } from "./read-chunks.ts";
 
-/** A path of 4096 newlines is the most that one field can have. */
-const FIELD_LINES_MAX = 4100;
+/** A path of 4096 quotes, each doubled, and its two numbers: nothing longer is a row of ours. */
+const QUOTED_ROW_CHARS_MAX = 2 * 4096 + 100;
 
 /**
  * The rows of a result's table, exact or readable. Nothing of a file that is no such table; rows that are
@@ -11,21 +11,22 @@ const FIELD_LINES_MAX = 4100;
  */
 export function* csvRows(file: StoredFile): Generator<CsvFile> {
   let isFirst = true;
-  let open: string[] = [];
+  let open = "";
+  let isQuoted = false;
   for (const line of readLines(file)) {
     if (isFirst) {
       if (`${withoutReturn(line)}\n` !== csvHeader) return;
       isFirst = false;
-    } else if (open.length === 0 && !line.startsWith('"')) {
+    } else if (open === "" && !line.startsWith('"')) {
       const row = parseExactRow(line) ?? parseRow(line);
       if (row !== undefined) yield row;
     } else {
-      open.push(line);
-      // The closing quote stands before size and time, which have none.
-      const text = open.join("\n");
-      const row = parseQuotedRow(text);
+      open += open === "" ? line : `\n${line}`;
+      // The field is closed, or one of its own quotes is doubled: in a whole row their number is even.
+      if (line.split('"').length % 2 === 0) isQuoted = !isQuoted;
+      const row = isQuoted ? undefined : parseQuotedRow(open);
       if (row !== undefined) yield row;
-      if (row !== undefined || open.length > FIELD_LINES_MAX) open = [];
+      if (!isQuoted || open.length > QUOTED_ROW_CHARS_MAX) [open, isQuoted] = ["", false];
     }
   }
 }

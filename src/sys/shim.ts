@@ -37,6 +37,7 @@ export interface NativeTracer {
   mark(token: number, pid: number, scope: MarkScope): void;
   /** Throws SyscallError when it cannot even be tried. */
   unmark(token: number, mountId: number, pid: number, scope: MarkScope): void;
+  /** Throws SyscallError when the thread cannot be told. */
   barrier(token: number): void;
   forget(ignoring: boolean): void;
   /** The most events seen waiting in the kernel's queue since the last reset. */
@@ -132,7 +133,7 @@ export function loadShim(): Shim {
             `unmark process ${pid}`,
             native.opt_unmark(live(), token, mountId, pid, scopeNumber[scope]),
           ),
-        barrier: (token) => void native.opt_barrier(live(), token),
+        barrier: (token) => void check("ask for all events", native.opt_barrier(live(), token)),
         forget: (ignoring) => void native.opt_forget(live(), ignoring ? 1 : 0),
         queuePeak: ({ reset } = { reset: false }) => native.opt_queue_peak(live(), reset ? 1 : 0),
         repeats: () => native.opt_repeats(live()),

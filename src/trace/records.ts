@@ -92,7 +92,7 @@ export class RecordDecoder {
 
   /**
    * Takes the next bytes and returns the records that are whole now. `chunk` is not kept.
-   * Throws on a length or kind that the shim never writes: the two were built from different sources.
+   * Throws on lengths or a kind that the shim never writes: the two were built from different sources.
    */
   push(chunk: Uint8Array): TraceRecord[] {
     const bytes = this.#join(chunk);
@@ -104,6 +104,10 @@ export class RecordDecoder {
         throw new Error(`Cannot decode a record of the shim: length ${length}`);
       }
       if (bytes.byteLength - offset < length) break;
+      const pathLength = bytes.readUInt16LE(offset + 62);
+      if (HEADER_BYTES + pathLength > length) {
+        throw new Error(`Cannot decode a record of the shim: a path of ${pathLength} bytes in ${length}`);
+      }
       records.push(decodeRecord(bytes, offset));
       offset += length;
     }

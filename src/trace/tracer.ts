@@ -162,7 +162,15 @@ export class Tracer {
     const token = ++this.#lastToken;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#barriers.set(token, resolve);
-    this.#native.barrier(token);
+    try {
+      this.#native.barrier(token);
+    } catch (error) {
+      if (!(error instanceof SyscallError)) throw error;
+      // Nobody knows what else stands in the queue, and no answer may come.
+      this.#tellAll(`event lost: ${error.code}`);
+      this.#barriers.delete(token);
+      resolve();
+    }
     return promise;
   }
 

@@ -54,6 +54,21 @@ describe("openBolt()", () => {
     expect([...(openBolt(reader(bytes))?.entries() ?? [])]).toEqual([]);
   });
 
+  test("a page that no file can have is not asked for", () => {
+    const bytes = new BoltWriter().write({ a: "1", b: "2", c: "3", d: "4" });
+    const branch = bytes.length - PAGE_BYTES;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    view.setBigUint64(branch + 16 + 8, 1n << 60n, true);
+    const offsets: number[] = [];
+    const read = (offset: number, length: number) => {
+      offsets.push(offset);
+      return bytes.subarray(offset, offset + length);
+    };
+    const keys = [...(openBolt(read)?.entries() ?? [])].map(({ key }) => key);
+    expect(keys).toEqual(["c", "d"]);
+    expect(offsets.every(Number.isSafeInteger)).toBe(true);
+  });
+
   const seed = testSeed();
   test(`bytes that were changed at random never throw (seed ${seed})`, () => {
     const next = random(seed);

@@ -22,6 +22,8 @@ describe("parseOverlayOptions()", () => {
     ["data-only layers in options of their own", ["lowerdir+=/a", "datadir+=/data"], ["/a"], undefined],
     ["an escaped colon", ["lowerdir=/a\\:b:/c"], ["/a:b", "/c"], undefined],
     ["an escaped backslash", ["lowerdir=/a\\\\b:/c"], ["/a\\b", "/c"], undefined],
+    ["a backslash at the end of a layer", ["lowerdir=/a\\\\:/b::/data"], ["/a\\", "/b"], undefined],
+    ["a backslash in front of a letter", ["lowerdir=/\\a:/b"], ["/a", "/b"], undefined],
     ["an equals sign", ["lowerdir=/a=b"], ["/a=b"], undefined],
     ["relative paths", ["lowerdir=2/fs:1/fs"], ["2/fs", "1/fs"], undefined],
     ["no layers", ["rw", "xino=off"], [], undefined],

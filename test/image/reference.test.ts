@@ -13,6 +13,7 @@ describe("parseReference()", () => {
     ["nginx", "nginx:latest"],
     ["nginx:1.27-alpine", "nginx:1.27-alpine"],
     ["library/nginx", "nginx:latest"],
+    ["docker.io/library/library/nginx", "library/library/nginx:latest"],
     ["org/app:1", "org/app:1"],
     ["docker.io/org/app:1", "org/app:1"],
     ["ghcr.io/org/app:1", "ghcr.io/org/app:1"],

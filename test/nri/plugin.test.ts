@@ -74,6 +74,14 @@ describe("runPlugin() over its life", () => {
     expect(bench.calls).toEqual(["synchronized"]);
   });
 
+  test("answers a Synchronize that cannot be read", async () => {
+    await using bench = await connectPlugin();
+    await bench.plugin.registration;
+    expect(await bench.plugin.call("Synchronize", Uint8Array.of(0))).toEqual(OK);
+    expect(bench.errors).toHaveLength(1);
+    expect(bench.calls).toEqual([]);
+  });
+
   test("answers a Synchronize of 4 MiB", async () => {
     await using bench = await connectPlugin();
     await bench.plugin.registration;

@@ -41,6 +41,12 @@ describe("csvRows()", () => {
     ["has the line ends of another system", "path,size,elapsed\r\n/a,1,2\r\n", ["/a"]],
     ["has rows that are none", "path,size,elapsed\nnothing\n/a,1,2\n,,\n/b,x,2\n/c,3,4\n", ["/a", "/c"]],
     ["has a quote without its end", 'path,size,elapsed\n/a,1,2\n"/b\n/c,1,2\n', ["/a"]],
+    ["has text behind a quoted path", 'path,size,elapsed\n"/a" b,1,2\n/c,1,2\n', ["/c"]],
+    [
+      "has a quote without its end in front of much text",
+      `path,size,elapsed\n"/a\n${`${"x".repeat(2000)}\n`.repeat(20_000)}/b,1,2\n`,
+      ["/b"],
+    ],
     ["has a line that is too long for memory", `path,size,elapsed\n${"x".repeat(9 << 20)}\n/a,1,2\n`, ["/a"]],
   ] as const) {
     test(`reads what can be read of a file that ${what}`, () => {

@@ -186,6 +186,14 @@ describe("RecordDecoder.push()", () => {
     });
   }
 
+  test("refuses a path that is longer than its record", () => {
+    const bytes = encode({ kind: 1, path: "/etc" });
+    bytes[62] = 9;
+    expect(() => new RecordDecoder().push(bytes)).toThrow(
+      new Error("Cannot decode a record of the shim: a path of 9 bytes in 80"),
+    );
+  });
+
   for (const kind of [0, 8]) {
     test(`refuses kind ${kind}`, () => {
       expect(() => new RecordDecoder().push(encode({ kind }))).toThrow(
