@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/fanotify.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -775,6 +776,11 @@ int32_t opt_raise_nofile(void)
 int32_t opt_set_cloexec(int32_t fd)
 {
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int32_t opt_lock(int32_t fd)
+{
+	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
 int32_t opt_get_xattr(const char *path, const char *name, void *value, uint32_t size)

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* Changes whenever a record or a signature does; checked when the shim is loaded. */
-#define OPT_ABI_VERSION 5
+#define OPT_ABI_VERSION 6
 
 /* Kinds of records. */
 enum {
@@ -92,6 +92,12 @@ int32_t opt_raise_nofile(void);
 
 /* Sets FD_CLOEXEC, so that no child keeps the descriptor. */
 int32_t opt_set_cloexec(int32_t fd);
+
+/*
+ * Locks the open file against other processes until it is closed, without waiting.
+ * -EWOULDBLOCK while another one has it.
+ */
+int32_t opt_lock(int32_t fd);
 
 /*
  * Reads an extended attribute of the file itself at `path`, links not followed.

@@ -1,7 +1,10 @@
 import { mergeLists } from "./cli/merge-lists.ts";
 import type { Log } from "./log.ts";
+import { Claim, type Lock } from "./record/claim.ts";
+import { recover } from "./record/recovery.ts";
 import { Sessions } from "./session/sessions.ts";
 import { type Call, type Notice, type Request, sharedNowMs } from "./session/tracing.ts";
+import { SyscallError } from "./sys/errno.ts";
 import { loadShim } from "./sys/shim.ts";
 import { Tracer } from "./trace/tracer.ts";
 
@@ -22,8 +25,21 @@ function tell(notice: Notice): void {
   postMessage(notice);
 }
 
+/** The folders that results went to. */
+const claims = new Map<string, Claim>();
+
+async function adopt(directory: string, lock: Lock): Promise<void> {
+  if (claims.has(directory)) return;
+  try {
+    claims.set(directory, await Claim.take(directory, lock));
+    await recover({ directory, lock, log });
+  } catch (error) {
+    log.error(`${SyscallError.from(`write to ${directory}`, error).message}: no result can be written there`);
+  }
+}
+
 /** Resolves when the runtime may have its answer, which is before everything is on disk. */
-async function serve(sessions: Sessions, request: Request): Promise<void> {
+async function serve(sessions: Sessions, lock: Lock, request: Request): Promise<void> {
   switch (request.kind) {
     case "start":
       return await sessions.start(
@@ -39,8 +55,11 @@ async function serve(sessions: Sessions, request: Request): Promise<void> {
     }
     case "end all":
       return await sessions.endAll(request.reason);
-    case "finish merges":
-      return await sessions.finishMerges(request.timeoutMs);
+    case "adopt folder":
+      return await adopt(request.directory, lock);
+    case "finish":
+      await sessions.finishMerges(request.timeoutMs);
+      await Promise.all([...claims.values()].map((claim) => claim.release()));
   }
 }
 
@@ -56,7 +75,8 @@ try {
   const tracer = await Tracer.start(shim);
   const sessions = new Sessions({ tracer, xattr: shim.readXattr, log, merge: mergeLists });
   self.onmessage = async ({ data: { id, request } }: MessageEvent<Call>) => {
-    await serve(sessions, request);
+    tell({ kind: "seen", id });
+    await serve(sessions, shim.lock, request);
     tell({ kind: "done", id });
   };
   tell({ kind: "ready" });

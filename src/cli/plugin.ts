@@ -120,7 +120,7 @@ class Plugin implements PluginHandlers {
               log.warn(`${describeEnd(reason)}; next attempt in ${Math.round(waitMs)} ms`),
           });
     const timeoutMs = Math.max(0, this.#deadlineMs - performance.now());
-    await this.#options.tracing?.request({ kind: "finish merges", timeoutMs });
+    await this.#options.tracing?.request({ kind: "finish", timeoutMs });
     if (end.kind === "refused") throw new Error(describeEnd(end));
     log.info(describeEnd(end));
   }
@@ -144,7 +144,7 @@ class Plugin implements PluginHandlers {
   }
 
   configure({ config, runtimeName, runtimeVersion }: Configuration): number {
-    const { launch, log, flags } = this.#options;
+    const { launch, log, flags, tracing } = this.#options;
     this.#runtime = { name: runtimeName, version: runtimeVersion };
     if (launch.kind === "pre-launched") {
       // Here nobody reads an error, and returning one would end older containerds.
@@ -158,6 +158,7 @@ class Plugin implements PluginHandlers {
       `configured by ${runtimeName} ${runtimeVersion} as ${launch.idx}-${launch.name}; ` +
         `results go to ${this.#config.persistDir}`,
     );
+    void tracing?.request({ kind: "adopt folder", directory: this.#config.persistDir });
     const selection = describeSelection(this.#config);
     if (selection !== undefined) log.info(selection);
     return mask;

@@ -17,6 +17,8 @@ export interface Provenance {
   readonly kernel: string;
   /** Version of this program. */
   readonly optimizer: string;
+  /** Which instance of it. */
+  readonly recorder: string;
   readonly startedAt: Date;
   /** Undefined while the trace goes on. */
   readonly end?: { readonly at: Date; readonly reason: EndReason } | undefined;
@@ -40,6 +42,8 @@ export type EndReason =
   | "connection lost"
   | "terminated"
   | "superseded"
+  /** The program that recorded it was killed: written by the next one. */
+  | "interrupted"
   | "failed";
 
 /** What was seen. All but `listed` and `listedBytes` count opens, not distinct files. */

@@ -5,8 +5,13 @@ import { errorCode } from "../sys/errno.ts";
 
 /** Nothing that begins so is ever taken for a result. */
 const PREFIX = ".optimizer-";
-/** Two instances of the program that record one container must not meet. */
-const INSTANCE = randomBytes(4).toString("hex");
+/** Tells this process from others that record into the same folder: two of them must not meet. */
+export const RECORDER = randomBytes(4).toString("hex");
+
+/** In persist_dir, locked by the instance for as long as it lives. */
+export function lockName(recorder: string): string {
+  return `${PREFIX}${recorder}.lock`;
+}
 
 /** The files of a result under the names with which they begin, or stay until they are merged. */
 export interface Temporary {
@@ -18,7 +23,7 @@ export interface Temporary {
 
 /** Names that no other container has, nor another instance of the program. */
 export function temporaryNames(containerId: string): Temporary {
-  return companions(`${PREFIX}${INSTANCE}-${safe(containerId)}`);
+  return companions(`${PREFIX}${RECORDER}-${safe(containerId)}`);
 }
 
 /**
@@ -26,7 +31,7 @@ export function temporaryNames(containerId: string): Temporary {
  * second run has them: one of the same container may still wait.
  */
 export function runNames(path: string, containerId: string, startedAt: Date): Temporary {
-  return companions(`${runPrefix(path)}${startedAt.getTime()}-${safe(containerId)}`);
+  return companions(`${runPrefix(path)}${startedAt.getTime()}-${RECORDER}-${safe(containerId)}`);
 }
 
 /** A container's id is the runtime's, and no path. */
@@ -45,6 +50,11 @@ export async function findRuns(path: string): Promise<Temporary[]> {
     .filter((name) => name.startsWith(prefix) && name.endsWith(".json"))
     .sort()
     .map((name) => companions(join(dirname(path), name.slice(0, -".json".length))));
+}
+
+/** Which instance has made a temporary file, by its name; undefined when it is none, or a folder of a merge. */
+export function recorderOf(name: string): string | undefined {
+  return /^\.optimizer-(?:[0-9a-f]{16}-\d+-)?([0-9a-f]{8})[-.]/.exec(name)?.[1];
 }
 
 /** A folder beside the result at `path` where another is made that replaces it. */

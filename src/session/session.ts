@@ -6,6 +6,7 @@ import type { LayerReader } from "../image/layers.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import { Recording } from "../record/recording.ts";
 import { ResultFiles, type ResultTarget, type Written } from "../record/result-files.ts";
+import { RECORDER } from "../record/temporary.ts";
 import { rootOf } from "../trace/process-mounts.ts";
 import type { ArmOptions, Trace } from "../trace/trace.ts";
 import type { Tracer } from "../trace/tracer.ts";
@@ -176,6 +177,7 @@ export class Session {
       runtime,
       kernel: release(),
       optimizer: version,
+      recorder: RECORDER,
       startedAt: this.#startedAt,
       end: this.#end,
       trouble: this.#recording.trouble,

@@ -1,7 +1,7 @@
 import type { Log } from "../log.ts";
 import type { Call, Notice, Request } from "./tracing.ts";
 
-/** After so long a thread that answers nothing is taken to hang: in a dead file system, most likely. */
+/** A thread that does not even begin with a request for so long hangs: in a dead file system, most likely. */
 const HANGS_AFTER_MS = 5000;
 
 export interface TracingThreadOptions {
@@ -41,8 +41,8 @@ export class TracingThread {
   }
 
   /**
-   * Resolves when the thread has done it: at once when it cannot do anything, or has not answered earlier requests for a
-   * long time. Never rejects.
+   * Resolves when the thread has done it: at once when it cannot do anything, or has not looked at earlier requests for
+   * a long time. Never rejects.
    */
   request(request: Request): Promise<void> {
     const id = ++this.#lastId;
@@ -69,19 +69,20 @@ export class TracingThread {
       case "done":
         this.#calls.get(notice.id)?.();
         this.#calls.delete(notice.id);
-        this.#alive();
+        break;
+      case "seen":
+        this.#alive(notice.id);
     }
   }
 
-  /** Any answer shows that it lives. */
-  #alive(): void {
+  #alive(seenId: number): void {
     clearTimeout(this.#watch);
-    this.#watch = this.#calls.size === 0 ? undefined : setTimeout(() => this.#hang(), HANGS_AFTER_MS);
-    if (this.#hangs) this.#log.warn("tracing goes on: the disk answers again");
+    this.#watch = seenId === this.#lastId ? undefined : setTimeout(() => this.#hang(), HANGS_AFTER_MS);
+    if (this.#hangs) this.#log.warn("tracing goes on");
     this.#hangs = false;
   }
 
-  /** Nobody waits for it any more until it answers. */
+  /** Nobody waits for it any more until it does something. */
   #hang(): void {
     this.#watch = undefined;
     if (!this.#hangs) {

@@ -15,7 +15,10 @@ export type Request =
     }
   | { readonly kind: "stop"; readonly containerId: string }
   | { readonly kind: "end all"; readonly reason: EndReason }
-  | { readonly kind: "finish merges"; readonly timeoutMs: number };
+  /** Results will go there: what an earlier run left half-done is completed first. */
+  | { readonly kind: "adopt folder"; readonly directory: string }
+  /** Nothing comes any more. */
+  | { readonly kind: "finish"; readonly timeoutMs: number };
 
 /** A request on its way to the tracing thread. */
 export interface Call {
@@ -28,6 +31,8 @@ export type Notice =
   | { readonly kind: "ready" }
   /** It cannot trace at all, and will do nothing. */
   | { readonly kind: "unable"; readonly why: string }
+  /** It has begun with a request, which shows that it lives. */
+  | { readonly kind: "seen"; readonly id: number }
   | { readonly kind: "done"; readonly id: number }
   | { readonly kind: "log"; readonly severity: "info" | "warn" | "error"; readonly message: string };
 

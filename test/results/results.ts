@@ -14,6 +14,7 @@ export const provenance: Provenance = {
   runtime: { name: "containerd", version: "2.1.9" },
   kernel: "6.18.44",
   optimizer: "0.1.0",
+  recorder: "0badcafe",
   startedAt: new Date("2026-11-24T04:00:00Z"),
   end: { at: new Date("2026-11-24T04:00:12.345Z"), reason: "container stopped" },
   trouble: [],

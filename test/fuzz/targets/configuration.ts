@@ -57,7 +57,7 @@ export const configuration: Target = {
     for (const flag of [values.readable, values.overwrite, values.runtimeFiles]) {
       check(flag === undefined || typeof flag === "boolean", "flags are true or false");
     }
-    for (const text of [...problems, ...notes])
+    for (const text of [...problems.map((problem) => problem.text), ...notes])
       check(!/[\r\n]/.test(text), `one line: ${JSON.stringify(text)}`);
     return `${Object.keys(values).sort().join()} ${about(problems.length)} ${about(notes.length)} ${mask(events)}`;
   },
