@@ -2,7 +2,7 @@ import { statSync, writeFileSync } from "node:fs";
 import { csvHeader, csvRow } from "../../../src/formats/csv.ts";
 import { csvRows } from "../../../src/results/csv-rows.ts";
 import { parseRecord } from "../../../src/results/stored-record.ts";
-import { temporaryFolder } from "../../helpers/temporary-folder.ts";
+import { MEMORY, temporaryFolder } from "../../helpers/temporary-folder.ts";
 import { about, check, checkSame, latin1, texts } from "../check.ts";
 import type { Target } from "../fuzzer.ts";
 
@@ -11,9 +11,6 @@ const rows = [
   { path: '/with, comma and "quotes"', sizeBytes: 2048, elapsedUs: 1_500_000 },
   { path: "/with\nnewline,1,2", sizeBytes: 3 << 20, elapsedUs: 185_000_000 },
 ];
-
-const folder = temporaryFolder("/dev/shm");
-process.on("exit", () => folder[Symbol.dispose]());
 
 /** Tables of results, which somebody else may have written: rows or nothing, and our own rows as they were. */
 export const tables: Target = {
@@ -41,6 +38,7 @@ export const tables: Target = {
 };
 
 function read(bytes: Uint8Array) {
+  using folder = temporaryFolder(MEMORY);
   const path = folder.at("x.csv");
   writeFileSync(path, bytes);
   const { size, mtime } = statSync(path);
