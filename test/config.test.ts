@@ -25,7 +25,7 @@ server_path = "/usr/local/bin/optimizer-server"
 `;
 
 const knownKeys =
-  "persist_dir, include, exclude, list_per, readable, timeout, overwrite, merge, runtime_files, events";
+  "persist_dir, include, exclude, list_per, readable, timeout, overwrite, merge, runtime_files, trace_running, events";
 
 describe("parseConfig()", () => {
   test("reads every key", () => {
