@@ -1,7 +1,7 @@
 # Targets with a comment behind two hashes are the menu that `make help` prints.
 PREFIX ?= /usr/local
 DESTDIR ?=
-export PREFIX DESTDIR PLUGIN_DIR CONF_DIR
+export PREFIX DESTDIR PLUGIN_DIR CONF_DIR UNIT_DIR
 
 CC ?= cc
 CFLAGS ?= -O2
@@ -11,7 +11,7 @@ BUN := $(BIN)/bun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help optimizer install-optimizer uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench clean
+.PHONY: help optimizer install-optimizer install-service uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench clean
 
 help: ## print this menu
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -20,6 +20,9 @@ optimizer: dist/optimizer ## build dist/optimizer, one executable
 
 install-optimizer: optimizer ## install the program, the NRI plugin and its configuration (DESTDIR, PREFIX)
 	scripts/install/install.sh install
+
+install-service: optimizer ## install it as a service of systemd that connects to the runtime, not as its plugin
+	scripts/install/install.sh install-service
 
 uninstall-optimizer: ## take them away again; an edited configuration stays
 	scripts/install/install.sh uninstall
@@ -64,13 +67,13 @@ node_modules/.installed: package.json package-lock.json
 dist/optimizer: node_modules/.installed dist/shim.so package.json scripts/build.ts $(shell find src -name '*.ts')
 	$(BUN) scripts/build.ts
 
-dist/shim.so: native/shim.c native/held.c native/shim.h
+dist/shim.so: native/shim.c native/held.c native/least.c native/shim.h
 	@mkdir -p dist
-	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c -lpthread
+	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c native/least.c -lpthread
 
-dist/shim-test-%: native/shim.c native/held.c native/shim.h native/shim_test.c
+dist/shim-test-%: native/shim.c native/held.c native/least.c native/shim.h native/shim_test.c
 	@mkdir -p dist
 	$(CC) $(WARNINGS) -g -O1 -fsanitize=$(subst address,address$(comma)undefined,$*) -fno-sanitize-recover=all \
-		-o $@ native/shim.c native/held.c native/shim_test.c -lpthread
+		-o $@ native/shim.c native/held.c native/least.c native/shim_test.c -lpthread
 
 comma := ,
