@@ -7,6 +7,7 @@ import { type MergeLists, MergeQueue } from "../record/merge-queue.ts";
 import type { Existing, ResultTarget } from "../record/result-files.ts";
 import { resultName, workloadResultName } from "../record/result-name.ts";
 import { findStanding } from "../record/standing.ts";
+import { TracingCounters, type TracingCounts } from "../status/counters.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { firstPidOfCgroup } from "./cgroup.ts";
 import type { ContainerInfo } from "./container.ts";
@@ -56,12 +57,17 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #slots = new Map<string, Slot>();
   readonly #merges: MergeQueue;
+  readonly #counters = new TracingCounters();
   #tidyUp: Timer | undefined;
 
   constructor(options: SessionsOptions) {
     const { merge, log } = options;
     this.#options = options;
-    this.#merges = new MergeQueue({ merge, onError: (message) => log.error(message) });
+    this.#merges = new MergeQueue({
+      merge,
+      onError: (message) => log.error(message),
+      onMerged: (outcome) => this.#counters.merged(outcome),
+    });
   }
 
   /** How many there are. */
@@ -76,13 +82,15 @@ export class Sessions {
    */
   async start(container: ContainerInfo, config: Config, runtime: RuntimeInfo, waitedMs = 0): Promise<void> {
     if (this.#slots.has(container.id)) return; // a second subscription of the same plugin
-    if (!isSelected(container, config)) return;
+    this.#counters.started();
+    if (!isSelected(container, config)) return this.#counters.notTraced("not_selected");
     const name = nameFor(container, config);
     const slot: Slot = { kind: "starting", name, stopped: false };
     this.#slots.set(container.id, slot);
     const ceilingMs = Math.max(0, (this.#options.startCeilingMs ?? START_CEILING_MS) - waitedMs);
     const deadlineMs = performance.now() + ceilingMs;
     const begun = this.#begin(container, slot, { config, runtime, deadlineMs }).catch((error: unknown) => {
+      this.#counters.notTraced("failed");
       this.#options.log.warn(`${label(container)} is not traced: ${messageOf(error)}`);
       this.#release(container.id, slot);
     });
@@ -119,6 +127,17 @@ export class Sessions {
     return this.#merges.finish(timeoutMs);
   }
 
+  /** What was counted so far. */
+  counts(): TracingCounts {
+    const { tracer } = this.#options;
+    const running = [...this.#slots.values()].filter((slot) => slot.kind === "recording");
+    return this.#counters.snapshot({
+      running: running.map(({ session }) => session.counts),
+      repeats: tracer.repeats(),
+      queuePeak: tracer.queuePeak(),
+    });
+  }
+
   async #begin(
     container: ContainerInfo,
     slot: Slot & { kind: "starting" },
@@ -127,6 +146,7 @@ export class Sessions {
     const { tracer, xattr, log } = this.#options;
     const existing = await this.#existingFor(container, slot, config);
     if (existing === undefined) {
+      this.#counters.notTraced("kept");
       this.#release(container.id, slot);
       return;
     }
@@ -159,6 +179,7 @@ export class Sessions {
 
   #record(starting: Slot & { kind: "starting" }, session: Session, { merge, timeoutSeconds }: Config): void {
     const { container } = session;
+    this.#counters.traced();
     const timer =
       timeoutSeconds > 0
         ? setTimeout(() => void this.#end(slot, "timeout"), timeoutSeconds * 1000)
@@ -204,6 +225,7 @@ export class Sessions {
     clearTimeout(timer);
     const summary = await session.end(reason);
     if (!this.#release(session.container.id, slot)) return; // another caller waited for the same end
+    this.#counters.ended(summary);
     this.#logEnd(session, summary);
     if (summary.written === "run") this.#merges.add(session.path);
     this.#tidyUpSoon();
