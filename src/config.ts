@@ -26,6 +26,8 @@ export interface Config {
   readonly exclude: readonly Pattern[];
   /** `runtime_files`: files that the workload made itself are listed too. */
   readonly runtimeFiles: boolean;
+  /** `trace_running`: containers that run when the plugin starts are traced from then on, where there is no list. */
+  readonly traceRunning: boolean;
   /** `events`: what to ask the runtime for. */
   readonly events: readonly string[];
   /** `log_file`: where the log goes instead of syslog or stderr; "" is nowhere else. */
@@ -49,6 +51,7 @@ export const defaultConfig: Config = {
   include: [],
   exclude: [],
   runtimeFiles: false,
+  traceRunning: false,
   events: ["StartContainer", "StopContainer"],
   logFile: "",
   statusFile: "",
@@ -57,6 +60,9 @@ export const defaultConfig: Config = {
 
 /** Seconds in a year: setTimeout() would fire at once for what does not fit 32 bits of milliseconds. */
 const TIMEOUT_SECONDS_MAX = 2_147_483;
+
+/** Nobody mends more at a time, and each costs a search through the text. */
+const PROBLEMS_MAX = 20;
 
 /** Something wrong in a configuration. */
 export interface ConfigProblem {
@@ -99,6 +105,7 @@ const keys: Record<string, Setter> = {
   overwrite: (value) => (typeof value === "boolean" ? { overwrite: value } : "true or false"),
   merge: (value) => (typeof value === "boolean" ? { merge: value } : "true or false"),
   runtime_files: (value) => (typeof value === "boolean" ? { runtimeFiles: value } : "true or false"),
+  trace_running: (value) => (typeof value === "boolean" ? { traceRunning: value } : "true or false"),
   events: (value) =>
     isTexts(value) ? { events: value } : 'a list of event names, such as ["StartContainer", "StopContainer"]',
   log_file: (value) =>
@@ -130,6 +137,7 @@ export function parseConfig(text: string): ParsedConfig {
   const problems: ConfigProblem[] = [];
   const notes: string[] = [];
   for (const [key, value] of Object.entries(table)) {
+    if (problems.length >= PROBLEMS_MAX) break; // it is no configuration at all
     const setter = Object.hasOwn(keys, key) ? keys[key] : undefined;
     if (ignoredKeys.has(key)) {
       notes.push(`${key} is ignored: there is no separate server any more`);

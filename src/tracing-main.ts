@@ -6,7 +6,7 @@ import { Sessions } from "./session/sessions.ts";
 import { type Call, type Notice, type Request, sharedNowMs } from "./session/tracing.ts";
 import { SyscallError } from "./sys/errno.ts";
 import { loadShim } from "./sys/shim.ts";
-import { Tracer } from "./trace/tracer.ts";
+import { TracerSource } from "./trace/tracer-source.ts";
 
 /** The program of the tracing thread: see session/tracing-thread.ts. */
 
@@ -48,6 +48,8 @@ async function serve(sessions: Sessions, lock: Lock, request: Request): Promise<
         request.runtime,
         sharedNowMs() - request.sinceMs,
       );
+    case "join":
+      return await sessions.join(request.container, request.config, request.runtime);
     case "stop": {
       const complete = sessions.stop(request.containerId);
       await sessions.drained(request.containerId);
@@ -74,8 +76,13 @@ for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
 
 try {
   const shim = loadShim();
-  const tracer = await Tracer.start(shim);
-  const sessions = new Sessions({ tracer, xattr: shim.readXattr, log, merge: mergeLists });
+  const tracers = await TracerSource.start(shim);
+  const sessions = new Sessions({
+    tracer: () => tracers.get(),
+    xattr: shim.readXattr,
+    log,
+    merge: mergeLists,
+  });
   self.onmessage = async ({ data: { id, request } }: MessageEvent<Call>) => {
     tell({ kind: "seen", id });
     await serve(sessions, shim.lock, request);

@@ -28,7 +28,7 @@ server_path = "/usr/local/bin/optimizer-server"
 `;
 
 const knownKeys =
-  "persist_dir, include, exclude, list_per, readable, timeout, overwrite, merge, runtime_files, events, " +
+  "persist_dir, include, exclude, list_per, readable, timeout, overwrite, merge, runtime_files, trace_running, events, " +
   "log_file, status_file, metrics_file";
 
 describe("parseConfig()", () => {

@@ -36,6 +36,10 @@ export const pluginFlags = {
     description: "What has a list of its own: image (default), workload",
   },
   "runtime-files": { type: "boolean", description: "List files that the workload made itself, too" },
+  "trace-running": {
+    type: "boolean",
+    description: "Trace containers that run already, from now on, where there is no list",
+  },
   events: {
     type: "string",
     valueHint: "NAMES",
@@ -123,6 +127,7 @@ export function flagValues(flags: PluginFlags): Partial<Config> {
     tomlLine("exclude", entries(flags.exclude)),
     tomlLine("list_per", text(flags["list-per"])),
     tomlLine("runtime_files", flags["runtime-files"]),
+    tomlLine("trace_running", flags["trace-running"]),
     tomlLine("events", entries(flags.events)),
     tomlLine("log_file", text(flags["log-file"])),
     tomlLine("status_file", text(flags["status-file"])),

@@ -2,7 +2,7 @@ import { type Config, combineConfig, parseConfig } from "../config.ts";
 import type { Log } from "../log.ts";
 import { parseEvents, START_AND_STOP } from "../nri/events.ts";
 import { type EndReason, runPlugin } from "../nri/plugin.ts";
-import type { Configuration, PluginHandlers } from "../nri/plugin-service.ts";
+import type { Configuration, PluginHandlers, RunningContainer } from "../nri/plugin-service.ts";
 import { keepConnected } from "../nri/reconnect.ts";
 import { findLaunch, type Launch } from "../nri/socket.ts";
 import { containerInfo } from "../session/container.ts";
@@ -81,12 +81,21 @@ async function startTracing(
 ): Promise<TracingThread | undefined> {
   try {
     if (shim === undefined) throw obstacle;
-    shim.raiseOpenFileLimit();
+    raiseOpenFileLimit(shim, log);
     return await TracingThread.start({ url: threadUrl("tracing-main"), log });
   } catch (error) {
     if (kind === "external") throw error;
     log.error(`nothing will be traced: ${error instanceof Error ? error.message : String(error)}`);
     return undefined;
+  }
+}
+
+/** With fewer descriptors fewer containers can be traced at a time, which is better than none. */
+function raiseOpenFileLimit(shim: Shim, log: Log): void {
+  try {
+    shim.raiseOpenFileLimit();
+  } catch (error) {
+    log.warn(error instanceof Error ? error.message : String(error));
   }
 }
 
@@ -175,6 +184,21 @@ class Plugin implements PluginHandlers {
     const selection = describeSelection(this.#config);
     if (selection !== undefined) log.info(selection);
     return mask;
+  }
+
+  synchronized(read: () => RunningContainer[]): void {
+    if (!this.#config.traceRunning) return;
+    // The answer goes first: the lists of a large node take their time.
+    setTimeout(() => {
+      for (const { pod, container } of read()) {
+        void this.#options.tracing?.request({
+          kind: "join",
+          container: containerInfo(pod, container),
+          config: this.#config,
+          runtime: this.#runtime,
+        });
+      }
+    }, 0);
   }
 
   startContainer: PluginHandlers["startContainer"] = async (pod, container) => {

@@ -13,6 +13,8 @@ import { formatReference, parseReference } from "../image/reference.ts";
 import { Recording } from "../record/recording.ts";
 import { ResultFiles, type ResultTarget, type Written } from "../record/result-files.ts";
 import { RECORDER } from "../record/temporary.ts";
+import { Gate } from "../trace/gate.ts";
+import { openFiles } from "../trace/open-files.ts";
 import { rootOf } from "../trace/process-mounts.ts";
 import type { ArmOptions, Trace } from "../trace/trace.ts";
 import type { Tracer } from "../trace/tracer.ts";
@@ -109,6 +111,24 @@ export class Session {
       observer: session.#recording,
       ...limits,
     });
+    return session;
+  }
+
+  /**
+   * The same for a container that runs already: what it has open is recorded first. The list is never called complete,
+   * since what was opened and closed before is not in it.
+   */
+  static async join(
+    options: SessionOptions,
+    limits: Pick<ArmOptions, "timeoutMs" | "hostRoot">,
+  ): Promise<Session> {
+    const root = rootOf(options.pid);
+    const session = new Session(options, findLayers(root, options.xattr));
+    const gate = new Gate(session.#recording);
+    session.#trace = await options.tracer.arm({ pid: options.pid, root, observer: gate, ...limits });
+    session.#recording.fail("the container ran already when its trace began");
+    for (const file of openFiles(options.pid)) session.#recording.open(file);
+    gate.release();
     return session;
   }
 

@@ -14,6 +14,13 @@ export type Request =
       /** When the container began to wait, by sharedNowMs(). */
       readonly sinceMs: number;
     }
+  /** It runs already. */
+  | {
+      readonly kind: "join";
+      readonly container: ContainerInfo;
+      readonly config: Config;
+      readonly runtime: RuntimeInfo;
+    }
   | { readonly kind: "stop"; readonly containerId: string }
   | { readonly kind: "end all"; readonly reason: EndReason }
   /** Results will go there: what an earlier run left half-done is completed first. */

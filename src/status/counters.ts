@@ -10,7 +10,10 @@ export type MergeOutcome = "done" | "failed";
 export interface TracingCounts {
   /** Containers whose start was told. */
   readonly started: number;
+  /** Those that ran already included. */
   readonly traced: number;
+  /** Of the traced ones those that ran already. */
+  readonly joined: number;
   readonly notTraced: Readonly<Record<NotTraced, number>>;
   /** Traces that are under way. */
   readonly running: number;
@@ -50,6 +53,7 @@ interface Now {
 export class TracingCounters {
   #started = 0;
   #traced = 0;
+  #joined = 0;
   #incomplete = 0;
   #queuePeak = 0;
   readonly #notTraced = { not_selected: 0, kept: 0, failed: 0 } satisfies Record<NotTraced, number>;
@@ -73,6 +77,10 @@ export class TracingCounters {
     this.#traced++;
   }
 
+  joined(): void {
+    this.#joined++;
+  }
+
   notTraced(why: NotTraced): void {
     this.#notTraced[why]++;
   }
@@ -94,6 +102,7 @@ export class TracingCounters {
     return {
       started: this.#started,
       traced: this.#traced,
+      joined: this.#joined,
       notTraced: { ...this.#notTraced },
       running: running.length,
       ended: { ...this.#ended },

@@ -50,6 +50,7 @@ function tracingMetrics(counts: TracingCounts): Metric[] {
   return [
     counter("containers_started_total", "Containers whose start the runtime told.", counts.started),
     counter("containers_traced_total", "Containers that were traced.", counts.traced),
+    counter("containers_joined_total", "Those of them that ran already.", counts.joined),
     counter(
       "containers_not_traced_total",
       "Containers that were not: not selected, a list is kept, or it failed.",
