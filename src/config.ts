@@ -30,6 +30,12 @@ export interface Config {
   readonly traceRunning: boolean;
   /** `events`: what to ask the runtime for. */
   readonly events: readonly string[];
+  /** `log_file`: where the log goes instead of syslog or stderr; "" is nowhere else. */
+  readonly logFile: string;
+  /** `status_file`: figures of the plugin as JSON; "" is none. */
+  readonly statusFile: string;
+  /** `metrics_file`: the same for node-exporter's textfile collector; "" is none. */
+  readonly metricsFile: string;
 }
 
 /** The file that the runtime hands to the plugin, and that an external plugin reads itself. */
@@ -47,6 +53,9 @@ export const defaultConfig: Config = {
   runtimeFiles: false,
   traceRunning: false,
   events: ["StartContainer", "StopContainer"],
+  logFile: "",
+  statusFile: "",
+  metricsFile: "",
 };
 
 /** Seconds in a year: setTimeout() would fire at once for what does not fit 32 bits of milliseconds. */
@@ -99,6 +108,18 @@ const keys: Record<string, Setter> = {
   trace_running: (value) => (typeof value === "boolean" ? { traceRunning: value } : "true or false"),
   events: (value) =>
     isTexts(value) ? { events: value } : 'a list of event names, such as ["StartContainer", "StopContainer"]',
+  log_file: (value) =>
+    isFilePath(value)
+      ? { logFile: value }
+      : 'the absolute path of a file, such as "/var/log/optimizer.log", or "" for none',
+  status_file: (value) =>
+    isFilePath(value)
+      ? { statusFile: value }
+      : 'the absolute path of a file, such as "/run/optimizer.json", or "" for none',
+  metrics_file: (value) =>
+    isFilePath(value) && (value === "" || /[^/]\.prom$/.test(value))
+      ? { metricsFile: value }
+      : 'an absolute path that ends in .prom, such as "/var/lib/node_exporter/optimizer.prom", or "" for none',
 };
 
 /** Keys of the older two-binary tool that have no meaning here. */
@@ -178,6 +199,11 @@ function patterns(value: unknown, toValues: (right: Pattern[]) => Partial<Config
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
+/** Or "", which means none. */
+function isFilePath(value: unknown): value is string {
+  return typeof value === "string" && (value === "" || /^\/[^\0]*[^\0/]$/.test(value));
 }
 
 function isSeconds(value: unknown): boolean {

@@ -62,6 +62,8 @@ async function serve(sessions: Sessions, lock: Lock, request: Request): Promise<
       return await sessions.endAll(request.reason);
     case "adopt folder":
       return await adopt(request.directory, lock);
+    case "count":
+      return tell({ kind: "counts", counts: sessions.counts() });
     case "finish":
       await sessions.finishMerges(request.timeoutMs);
       await Promise.all([...claims.values()].map((claim) => claim.release()));

@@ -20,6 +20,7 @@ export async function becomeLeast(): Promise<void> {
 }
 
 async function tell(shim: Shim, { error }: FailedStep): Promise<void> {
-  const { createLog } = await import("./log.ts");
-  createLog(shim).warn(`runs with more rights than it needs: ${error.message}`);
+  const { PluginLog } = await import("./log.ts");
+  await using log = new PluginLog(shim);
+  log.warn(`runs with more rights than it needs: ${error.message}`);
 }

@@ -45,6 +45,21 @@ export const pluginFlags = {
     valueHint: "NAMES",
     description: "Events to subscribe to (StartContainer,StopContainer)",
   },
+  "log-file": {
+    type: "string",
+    valueHint: "FILE",
+    description: "Append the log to a file, instead of syslog or stderr",
+  },
+  "status-file": {
+    type: "string",
+    valueHint: "FILE",
+    description: "Keep figures of the plugin in a JSON file; SIGUSR1 writes it at once",
+  },
+  "metrics-file": {
+    type: "string",
+    valueHint: "FILE",
+    description: "The same for node-exporter's textfile collector: a file that ends in .prom",
+  },
   name: { type: "string", valueHint: "NAME", description: `Name to register under (${DEFAULT_NAME})` },
   idx: {
     type: "string",
@@ -114,6 +129,9 @@ export function flagValues(flags: PluginFlags): Partial<Config> {
     tomlLine("runtime_files", flags["runtime-files"]),
     tomlLine("trace_running", flags["trace-running"]),
     tomlLine("events", entries(flags.events)),
+    tomlLine("log_file", text(flags["log-file"])),
+    tomlLine("status_file", text(flags["status-file"])),
+    tomlLine("metrics_file", text(flags["metrics-file"])),
   ];
   const { values, problems } = parseConfig(lines.join(""));
   if (problems.length > 0) {

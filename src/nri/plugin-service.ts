@@ -75,6 +75,7 @@ export interface PluginServiceOptions {
   readonly limits: ReplyLimits;
   readonly onConfigured: () => void;
   readonly onError: (message: string) => void;
+  readonly onAnswer: (event: string, tookMs: number) => void;
 }
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 2000;
@@ -102,7 +103,7 @@ const IDLE_METHODS = [
  * wrong here becomes a report to `onError` and a successful reply.
  */
 export function pluginServices(options: PluginServiceOptions): Services {
-  const { handlers, limits, onConfigured, onError } = options;
+  const { handlers, limits, onConfigured, onError, onAnswer } = options;
   let requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS;
 
   const configure: Handler = async (payload) => {
@@ -142,9 +143,10 @@ export function pluginServices(options: PluginServiceOptions): Services {
       onError(`${name} failed: the event names no container`);
       return EMPTY;
     }
-    const remainingMs = (context.deadlineMs ?? performance.now() + requestTimeoutMs) - performance.now();
+    const beginMs = performance.now();
+    const remainingMs = (context.deadlineMs ?? beginMs + requestTimeoutMs) - beginMs;
     const budgetMs = replyBudgetMs(remainingMs, limits);
-    const deadlineMs = performance.now() + budgetMs;
+    const deadlineMs = beginMs + budgetMs;
     const { container, pod = create(PodSandboxSchema) } = event;
     await untilBudget({
       act: `${name} of container "${container.id}"`,
@@ -153,6 +155,7 @@ export function pluginServices(options: PluginServiceOptions): Services {
       run: (signal) => handler(pod, container, { deadlineMs, signal }),
       onError,
     });
+    onAnswer(name, performance.now() - beginMs);
     return EMPTY;
   };
 

@@ -1,6 +1,12 @@
 import { release } from "node:os";
 import { type CsvStyle, formatBytes } from "../formats/csv.ts";
-import { type EndReason, formatProvenance, isComplete, type Provenance } from "../formats/provenance.ts";
+import {
+  type Counts,
+  type EndReason,
+  formatProvenance,
+  isComplete,
+  type Provenance,
+} from "../formats/provenance.ts";
 import { type FoundLayers, findLayers } from "../image/host-layers.ts";
 import type { LayerReader } from "../image/layers.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
@@ -46,6 +52,8 @@ export interface SessionSummary {
   /** For people: `27 files, 3.4 MiB`. */
   readonly amount: string;
   readonly written: Written;
+  readonly counts: Counts;
+  readonly queuePeak: number;
 }
 
 /** How long a mark may take, and whether it may be on the host's root. */
@@ -135,6 +143,11 @@ export class Session {
     return this.#files.path;
   }
 
+  /** What was seen so far. */
+  get counts(): Readonly<Counts> {
+    return this.#recording.counts;
+  }
+
   /** Lets the result appear only after `moment`. To be called at once after start(). */
   writeAfter(moment: Promise<unknown>): void {
     this.#files.writeAfter(moment);
@@ -166,6 +179,8 @@ export class Session {
       trouble: this.#recording.trouble,
       amount: `${listed} file${listed === 1 ? "" : "s"}, ${formatBytes(listedBytes)}`,
       written,
+      counts: this.#recording.counts,
+      queuePeak: this.#queuePeak,
     };
   }
 

@@ -7,6 +7,7 @@ import { type MergeLists, MergeQueue } from "../record/merge-queue.ts";
 import type { Existing } from "../record/result-files.ts";
 import { resultName, workloadResultName } from "../record/result-name.ts";
 import { findStanding } from "../record/standing.ts";
+import { TracingCounters, type TracingCounts } from "../status/counters.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { firstPidOfCgroup } from "./cgroup.ts";
 import type { ContainerInfo } from "./container.ts";
@@ -60,13 +61,20 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #slots = new Map<string, Slot>();
   readonly #merges: MergeQueue;
+  readonly #counters = new TracingCounters();
+  /** The last one that was used. */
+  #tracer: Tracer | undefined;
   #tidyUp: Timer | undefined;
   #joining: Promise<void> = Promise.resolve();
 
   constructor(options: SessionsOptions) {
     const { merge, log } = options;
     this.#options = options;
-    this.#merges = new MergeQueue({ merge, onError: (message) => log.error(message) });
+    this.#merges = new MergeQueue({
+      merge,
+      onError: (message) => log.error(message),
+      onMerged: (outcome) => this.#counters.merged(outcome),
+    });
   }
 
   /** How many there are. */
@@ -81,13 +89,15 @@ export class Sessions {
    */
   async start(container: ContainerInfo, config: Config, runtime: RuntimeInfo, waitedMs = 0): Promise<void> {
     if (this.#slots.has(container.id)) return; // a second subscription of the same plugin
-    if (!isSelected(container, config)) return;
+    this.#counters.started();
+    if (!isSelected(container, config)) return this.#counters.notTraced("not_selected");
     const name = nameFor(container, config);
     const slot: Slot = { kind: "starting", name, stopped: false };
     this.#slots.set(container.id, slot);
     const ceilingMs = Math.max(0, (this.#options.startCeilingMs ?? START_CEILING_MS) - waitedMs);
     const deadlineMs = performance.now() + ceilingMs;
     const begun = this.#begin(container, slot, { config, runtime, deadlineMs }).catch((error: unknown) => {
+      this.#counters.notTraced("failed");
       this.#options.log.warn(`${label(container)} is not traced: ${messageOf(error)}`);
       this.#release(container.id, slot);
     });
@@ -121,6 +131,7 @@ export class Sessions {
       const options = await this.#optionsFor(container, name, "keep", config, runtime);
       const limits = { timeoutMs: JOIN_TIMEOUT_MS, hostRoot: "refuse" } as const;
       this.#record(slot, await Session.join(options, limits), config);
+      this.#counters.joined();
     } catch (error) {
       this.#release(container.id, slot);
       throw error;
@@ -154,6 +165,16 @@ export class Sessions {
     return this.#merges.finish(timeoutMs);
   }
 
+  /** What was counted so far. */
+  counts(): TracingCounts {
+    const running = [...this.#slots.values()].filter((slot) => slot.kind === "recording");
+    return this.#counters.snapshot({
+      running: running.map(({ session }) => session.counts),
+      repeats: this.#tracer?.repeats() ?? 0,
+      queuePeak: this.#tracer?.queuePeak() ?? 0,
+    });
+  }
+
   async #begin(
     container: ContainerInfo,
     slot: Slot & { kind: "starting" },
@@ -161,6 +182,7 @@ export class Sessions {
   ): Promise<void> {
     const existing = await this.#existingFor(container, slot, config);
     if (existing === undefined) {
+      this.#counters.notTraced("kept");
       this.#release(container.id, slot);
       return;
     }
@@ -187,6 +209,7 @@ export class Sessions {
     const { tracer, xattr, log } = this.#options;
     const pid = container.pid || (await firstPidOfCgroup(container.cgroupsPath));
     if (pid === undefined) throw new Error("the runtime does not tell its process, and its cgroup has none");
+    this.#tracer = await tracer();
     return {
       container,
       pid,
@@ -194,7 +217,7 @@ export class Sessions {
       target: { directory: config.persistDir, name, existing },
       // What is for people is rounded: a merge needs the exact numbers.
       csvStyle: config.readable && !config.merge ? "readable" : "exact",
-      tracer: await tracer(),
+      tracer: this.#tracer,
       xattr,
       runtimeFiles: config.runtimeFiles,
       onTrouble: (message) => log.error(`${label(container)}: ${message}`),
@@ -203,6 +226,7 @@ export class Sessions {
 
   #record(starting: Slot & { kind: "starting" }, session: Session, { merge, timeoutSeconds }: Config): void {
     const { container } = session;
+    this.#counters.traced();
     const timer =
       timeoutSeconds > 0
         ? setTimeout(() => void this.#end(slot, "timeout"), timeoutSeconds * 1000)
@@ -248,6 +272,7 @@ export class Sessions {
     clearTimeout(timer);
     const summary = await session.end(reason);
     if (!this.#release(session.container.id, slot)) return; // another caller waited for the same end
+    this.#counters.ended(summary);
     this.#logEnd(session, summary);
     if (summary.written === "run") this.#merges.add(session.path);
     this.#tidyUpSoon();
