@@ -5,6 +5,7 @@ import { errorCode } from "../sys/errno.ts";
 
 /** Nothing that begins so is ever taken for a result. */
 const PREFIX = ".optimizer-";
+const ID_CHARS_MAX = 128;
 
 /** The files of a result under the names with which they begin, or stay until they are merged. */
 export interface Temporary {
@@ -16,7 +17,7 @@ export interface Temporary {
 
 /** Names beside the final path that no other container has. */
 export function temporaryFor(path: string, containerId: string): Temporary {
-  return companions(join(dirname(path), PREFIX + containerId));
+  return companions(join(dirname(path), PREFIX + idPart(containerId)));
 }
 
 /**
@@ -24,7 +25,7 @@ export function temporaryFor(path: string, containerId: string): Temporary {
  * second run has them: one of the same container may still wait.
  */
 export function runFor(path: string, containerId: string, startedAt: Date): Temporary {
-  return companions(join(dirname(path), `${runPrefix(path)}${startedAt.getTime()}-${containerId}`));
+  return companions(join(dirname(path), `${runPrefix(path)}${startedAt.getTime()}-${idPart(containerId)}`));
 }
 
 /** The runs that have ended, which their record tells, and wait to be merged into the result at `path`. */
@@ -53,6 +54,11 @@ export async function removeTemporary({ list, csv, json }: Temporary): Promise<v
 
 function companions(list: string): Temporary {
   return { list, csv: `${list}.csv`, json: `${list}.json` };
+}
+
+/** Runtimes give ids of letters and digits. What is none must not lead out of the folder. */
+function idPart(containerId: string): string {
+  return containerId.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, ID_CHARS_MAX);
 }
 
 function runPrefix(path: string): string {
