@@ -7,9 +7,8 @@ import {
   type ContainerStatus,
   LinuxContainerSecurityContextSchema,
   MountSchema,
-  NamespaceMode,
-  NamespaceOptionSchema,
 } from "./gen/cri_pb.ts";
+import { HOST_NETWORK, type Pod, startPod } from "./pod.ts";
 import { waitFor } from "./wait.ts";
 
 /** A container to run, in the words of the CRI. */
@@ -18,7 +17,7 @@ export interface ContainerOptions {
   readonly image: string;
   /** What a user wrote in the pod's specification; kubelet sends it along. */
   readonly userSpecifiedImage?: string;
-  /** "test" by default; the pod gets the same name. */
+  /** "test" by default; a pod of its own gets the same name. */
   readonly name?: string;
   /** Replaces the image's entrypoint. */
   readonly command?: readonly string[];
@@ -27,6 +26,7 @@ export interface ContainerOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Of a pod of its own, as are the labels below. */
   readonly podAnnotations?: Readonly<Record<string, string>>;
   readonly podLabels?: Readonly<Record<string, string>>;
   readonly mounts?: readonly MessageInitShape<typeof MountSchema>[];
@@ -42,7 +42,7 @@ export interface ExecResult {
 }
 
 /**
- * A container in a pod of its own, on the host's network since the rig has no CNI. Disposing of it removes both.
+ * A container in a pod, on the host's network since the rig has no CNI. Disposing of it removes both.
  */
 export class Container implements AsyncDisposable {
   readonly id: string;
@@ -50,7 +50,6 @@ export class Container implements AsyncDisposable {
   /** The pid of the container's init, in the sandbox's pid namespace; it may have ended since. */
   readonly pid: number;
   readonly #cri: Cri;
-  static #count = 0;
 
   private constructor(cri: Cri, podId: string, id: string, pid: number) {
     this.#cri = cri;
@@ -59,28 +58,26 @@ export class Container implements AsyncDisposable {
     this.pid = pid;
   }
 
-  /** Creates and starts a container. When that fails, its pod is removed before the error is passed on. */
+  /** Makes a pod, and a container in it that is started. When that fails, the pod is removed before. */
   static async run(cri: Cri, cgroup: string, options: ContainerOptions): Promise<Container> {
-    const name = options.name ?? "test";
-    // The CRI tells pods apart by name, namespace and attempt: of one name there may be several.
-    const attempt = ++Container.#count;
-    const sandboxConfig = {
-      metadata: { name, uid: `${name}-${process.pid}-${attempt}`, namespace: "default", attempt },
-      annotations: { ...options.podAnnotations },
-      labels: { ...options.podLabels },
-      linux: { cgroupParent: cgroup, securityContext: { namespaceOptions: HOST_NETWORK } },
-    };
-    const { podSandboxId } = await cri.runtime.runPodSandbox({ config: sandboxConfig });
+    const { name, podAnnotations: annotations = {}, podLabels: labels = {} } = options;
+    const pod = await startPod(cri, cgroup, { ...(name && { name }), annotations, labels });
     try {
-      const config = toContainerConfig(name, options);
-      const { containerId } = await cri.runtime.createContainer({ podSandboxId, sandboxConfig, config });
-      await cri.runtime.startContainer({ containerId });
-      const { info } = await cri.runtime.containerStatus({ containerId, verbose: true });
-      return new Container(cri, podSandboxId, containerId, readPid(info["info"]));
+      return await Container.runIn(pod, cri, options);
     } catch (error) {
-      await cri.runtime.removePodSandbox({ podSandboxId });
+      await cri.runtime.removePodSandbox({ podSandboxId: pod.id });
       throw error;
     }
+  }
+
+  /** Creates and starts a container in a pod, which may have others, of other names. */
+  static async runIn(pod: Pod, cri: Cri, options: ContainerOptions): Promise<Container> {
+    const config = toContainerConfig(options.name ?? "test", options);
+    const request = { podSandboxId: pod.id, sandboxConfig: pod.config, config };
+    const { containerId } = await cri.runtime.createContainer(request);
+    await cri.runtime.startContainer({ containerId });
+    const { info } = await cri.runtime.containerStatus({ containerId, verbose: true });
+    return new Container(cri, pod.id, containerId, readPid(info["info"]));
   }
 
   /** Asks the runtime how the container is. */
@@ -132,8 +129,6 @@ export class Container implements AsyncDisposable {
     return this.remove();
   }
 }
-
-const HOST_NETWORK = create(NamespaceOptionSchema, { network: NamespaceMode.NODE });
 
 function toContainerConfig(name: string, options: ContainerOptions): ContainerConfig {
   const securityContext = create(LinuxContainerSecurityContextSchema, options.securityContext);
