@@ -6,6 +6,7 @@ import { ExternalPlugin } from "../../scripts/rig/external-plugin.ts";
 import type { ResultRecord } from "../../scripts/rig/host.ts";
 import { Images, STATIC_FILES } from "../../scripts/rig/images.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
+import type { Pod } from "../../scripts/rig/pod.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
 
@@ -24,11 +25,15 @@ const expected = [
 
 let containerd: Containerd;
 let image: string;
+/** For all containers: it outlives containerd. */
+let pod: Pod;
+let containers = 0;
 
 beforeAll(async () => {
   containerd = await Containerd.start({ version: "2.1", packages, nri: {} });
   const images = new Images(join(currentRun().folder, "images"), packages);
   image = (await containerd.importImage(await images.static())).id;
+  pod = await containerd.startPod();
 });
 
 afterAll(async () => {
@@ -49,8 +54,9 @@ function testFolder() {
 
 /** Runs a container to its end, and returns its id. */
 async function runContainer(): Promise<string> {
-  await using container = await containerd.runContainer({ image });
+  const container = await containerd.runContainerIn(pod, { image, name: `c${++containers}` });
   expect((await container.waitExited()).exitCode).toBe(0);
+  await container.removeContainer();
   return container.id;
 }
 
