@@ -28,8 +28,8 @@ const FILES = 20;
 const OPENED = 5;
 /** Every one of so many has the image that all of them share, whose list is replaced each time. */
 const SHARED_EVERY = 4;
-/** The heap of a collector breathes. A leak of 5 KiB a container would be more than this. */
-const MEMORY_MARGIN = 8 << 20;
+/** The heap of a collector breathes by some MiB. A leak of 7 KiB a container would be more than this. */
+const MEMORY_MARGIN = 12 << 20;
 const SETTLE_TIMEOUT_MS = 20_000;
 const TEST_TIMEOUT_MS = 300_000;
 

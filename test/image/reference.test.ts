@@ -77,6 +77,7 @@ describe("parseReference()", () => {
     ["NUL", "nginx\0"],
     ["an escape sequence", "nginx\x1b[31m"],
     ["letters of another script", "nginх"],
+    ["a name of 256 characters", `ghcr.io/${"a/".repeat(123)}aa:1`],
     ["64 KiB", "a".repeat(65536)],
     ["64 KiB that nearly fit", `${"a-".repeat(32767)}!`],
     ["4 KiB that nearly fit", `${"a-".repeat(2040)}!`],
