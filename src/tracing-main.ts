@@ -34,7 +34,10 @@ async function adopt(directory: string, lock: Lock): Promise<void> {
     claims.set(directory, await Claim.take(directory, lock));
     await recover({ directory, lock, log });
   } catch (error) {
-    log.error(`${SyscallError.from(`write to ${directory}`, error).message}: no result can be written there`);
+    const { code, message } = SyscallError.from(`write to ${directory}`, error);
+    // The right to write into any folder is given up at the start.
+    const cure = code === "EACCES" ? `; it has to be root's: chown root ${directory}` : "";
+    log.error(`${message}: no result can be written there${cure}`);
   }
 }
 

@@ -7,11 +7,8 @@ import {
   type ContainerStatus,
   LinuxContainerSecurityContextSchema,
   MountSchema,
-  NamespaceMode,
-  NamespaceOptionSchema,
-  type PodSandboxConfig,
-  PodSandboxConfigSchema,
 } from "./gen/cri_pb.ts";
+import { HOST_NETWORK, type Pod, startPod } from "./pod.ts";
 import { waitFor } from "./wait.ts";
 
 /** A container to run, in the words of the CRI. */
@@ -20,7 +17,7 @@ export interface ContainerOptions {
   readonly image: string;
   /** What a user wrote in the pod's specification; kubelet sends it along. */
   readonly userSpecifiedImage?: string;
-  /** "test" by default; the pod gets the same name unless it has one of its own. */
+  /** "test" by default; a pod of its own gets the same name unless it has one. */
   readonly name?: string;
   readonly podName?: string;
   /** "default" by default. */
@@ -34,6 +31,7 @@ export interface ContainerOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Of a pod of its own, as are the labels below. */
   readonly podAnnotations?: Readonly<Record<string, string>>;
   readonly podLabels?: Readonly<Record<string, string>>;
   readonly mounts?: readonly MessageInitShape<typeof MountSchema>[];
@@ -48,14 +46,8 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
-interface Pod {
-  readonly id: string;
-  readonly config: PodSandboxConfig;
-}
-
 /**
- * A container in a pod, of its own as a rule, on the host's network since the rig has no CNI. Disposing of it removes
- * both.
+ * A container in a pod, on the host's network since the rig has no CNI. Disposing of it removes both.
  */
 export class Container implements AsyncDisposable {
   readonly id: string;
@@ -64,7 +56,6 @@ export class Container implements AsyncDisposable {
   readonly pid: number;
   readonly #cri: Cri;
   readonly #pod: Pod;
-  static #count = 0;
 
   private constructor(cri: Cri, pod: Pod, id: string, pid: number) {
     this.#cri = cri;
@@ -74,36 +65,28 @@ export class Container implements AsyncDisposable {
     this.pid = pid;
   }
 
-  /** Creates and starts a container. When that fails, its pod is removed before the error is passed on. */
+  /** Makes a pod, and a container in it that is started. When that fails, the pod is removed before. */
   static async run(cri: Cri, cgroup: string, options: ContainerOptions): Promise<Container> {
-    const name = options.name ?? "test";
-    const { inPodOf } = options;
-    const pod = inPodOf === undefined ? await Container.#runPod(cri, cgroup, name, options) : inPodOf.#pod;
-    const { id: podSandboxId, config: sandboxConfig } = pod;
+    if (options.inPodOf !== undefined) return await Container.runIn(options.inPodOf.#pod, cri, options);
+    const { name = "test", podName = name, podNamespace: namespace = "default" } = options;
+    const { podAnnotations: annotations = {}, podLabels: labels = {} } = options;
+    const pod = await startPod(cri, cgroup, { name: podName, namespace, annotations, labels });
     try {
-      const config = toContainerConfig(name, options);
-      const { containerId } = await cri.runtime.createContainer({ podSandboxId, sandboxConfig, config });
-      await cri.runtime.startContainer({ containerId });
-      const { info } = await cri.runtime.containerStatus({ containerId, verbose: true });
-      return new Container(cri, pod, containerId, readPid(info["info"]));
+      return await Container.runIn(pod, cri, options);
     } catch (error) {
-      await cri.runtime.removePodSandbox({ podSandboxId });
+      await cri.runtime.removePodSandbox({ podSandboxId: pod.id });
       throw error;
     }
   }
 
-  static async #runPod(cri: Cri, cgroup: string, name: string, options: ContainerOptions): Promise<Pod> {
-    const { podName = name, podNamespace: namespace = "default" } = options;
-    // The CRI tells pods apart by name, namespace and attempt: of one name there may be several.
-    const attempt = ++Container.#count;
-    const config = create(PodSandboxConfigSchema, {
-      metadata: { name: podName, uid: `${podName}-${process.pid}-${attempt}`, namespace, attempt },
-      annotations: { ...options.podAnnotations },
-      labels: { ...options.podLabels },
-      linux: { cgroupParent: cgroup, securityContext: { namespaceOptions: HOST_NETWORK } },
-    });
-    const { podSandboxId } = await cri.runtime.runPodSandbox({ config });
-    return { id: podSandboxId, config };
+  /** Creates and starts a container in a pod, which may have others, of other names. */
+  static async runIn(pod: Pod, cri: Cri, options: ContainerOptions): Promise<Container> {
+    const config = toContainerConfig(options.name ?? "test", options);
+    const request = { podSandboxId: pod.id, sandboxConfig: pod.config, config };
+    const { containerId } = await cri.runtime.createContainer(request);
+    await cri.runtime.startContainer({ containerId });
+    const { info } = await cri.runtime.containerStatus({ containerId, verbose: true });
+    return new Container(cri, pod, containerId, readPid(info["info"]));
   }
 
   /** Asks the runtime how the container is. */
@@ -155,8 +138,6 @@ export class Container implements AsyncDisposable {
     return this.remove();
   }
 }
-
-const HOST_NETWORK = create(NamespaceOptionSchema, { network: NamespaceMode.NODE });
 
 function toContainerConfig(name: string, options: ContainerOptions): ContainerConfig {
   const securityContext = create(LinuxContainerSecurityContextSchema, options.securityContext);

@@ -9,6 +9,7 @@ import { Cri } from "./cri.ts";
 import { Images, PAUSE_NAME } from "./images.ts";
 import type { Image } from "./oci.ts";
 import type { Packages } from "./packages.ts";
+import { type Pod, type PodOptions, startPod } from "./pod.ts";
 import { processesWith } from "./processes.ts";
 import { currentRun } from "./sandbox.ts";
 import { waitFor } from "./wait.ts";
@@ -175,6 +176,16 @@ export class Containerd implements AsyncDisposable {
   /** Makes a pod of its own for one container, and starts that. */
   runContainer(options: ContainerOptions): Promise<Container> {
     return Container.run(this.cri, this.#cgroup, options);
+  }
+
+  /** Makes a pod for `runContainerIn()`. */
+  startPod(options?: PodOptions): Promise<Pod> {
+    return startPod(this.cri, this.#cgroup, options);
+  }
+
+  /** Starts a container in a pod, which is quicker than one in a pod of its own. */
+  runContainerIn(pod: Pod, options: ContainerOptions): Promise<Container> {
+    return Container.runIn(pod, this.cri, options);
   }
 
   /** Removes the containers, when containerd can still do that, and ends all processes. */

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { run } from "./command.ts";
 import { Containerd, type ContainerdVersion } from "./containerd.ts";
+import { ExternalPlugin } from "./external-plugin.ts";
 import type { Packages } from "./packages.ts";
 import { ROOT } from "./paths.ts";
 import { childrenOf } from "./processes.ts";
@@ -48,9 +49,9 @@ export class Host implements AsyncDisposable {
   readonly containerd: Containerd;
   /** `persist_dir` */
   readonly results: string;
-  readonly #external: External | undefined;
+  readonly #external: ExternalPlugin | undefined;
 
-  private constructor(containerd: Containerd, results: string, external: External | undefined) {
+  private constructor(containerd: Containerd, results: string, external: ExternalPlugin | undefined) {
     this.containerd = containerd;
     this.results = results;
     this.#external = external;
@@ -62,7 +63,7 @@ export class Host implements AsyncDisposable {
     const text = `persist_dir = ${JSON.stringify(results)}\n${config}`;
     if (launch === "external") {
       const containerd = await Containerd.start({ version, packages, nri: {} });
-      return new Host(containerd, results, await External.start(containerd, folder, text));
+      return new Host(containerd, results, await ExternalPlugin.start(containerd, folder, text));
     }
     const pluginConfigPath = join(folder, "etc/nri/conf.d");
     mkdirSync(pluginConfigPath, { recursive: true });
@@ -127,46 +128,6 @@ export class Host implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#external?.stop();
     await this.containerd[Symbol.asyncDispose]();
-  }
-}
-
-/** The program as an external plugin. */
-class External {
-  readonly #child: Bun.Subprocess;
-  readonly #logPath: string;
-
-  private constructor(child: Bun.Subprocess, logPath: string) {
-    this.#child = child;
-    this.#logPath = logPath;
-  }
-
-  static async start({ paths }: Containerd, folder: string, config: string): Promise<External> {
-    const configPath = join(folder, "plugin.conf");
-    const logPath = join(folder, "plugin.log");
-    writeFileSync(configPath, config);
-    const child = Bun.spawn(
-      [join(ROOT, "dist/optimizer"), "plugin", "--config", configPath, "--socket-path", paths.nriSocket],
-      { stdio: ["ignore", "ignore", Bun.file(logPath)] },
-    );
-    const external = new External(child, logPath);
-    await waitFor(() => external.log().includes("configured by containerd"), {
-      what: "the external plugin to be configured",
-      explain: () => external.log(),
-    });
-    return external;
-  }
-
-  get pid(): number {
-    return this.#child.pid;
-  }
-
-  log(): string {
-    return existsSync(this.#logPath) ? readFileSync(this.#logPath, "utf8") : "";
-  }
-
-  async stop(): Promise<void> {
-    this.#child.kill("SIGTERM");
-    await this.#child.exited;
   }
 }
 

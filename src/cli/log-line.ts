@@ -5,8 +5,10 @@ export function formatLine({ severity, text }: LogLine): Uint8Array {
   return Buffer.from(`${new Date().toISOString()} ${severity} ${oneLine(text)}\n`);
 }
 
-/** A name from a container must not begin a line of its own. */
+/** A name from a container must not begin a line of its own, nor command the terminal of who reads it. */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
-  return text.replace(/[\x00-\x1f\x7f]/g, (character) => JSON.stringify(character).slice(1, -1));
+  return text.replace(/\p{Cc}/gu, (character) => {
+    const json = JSON.stringify(character).slice(1, -1);
+    return json === character ? `\\u00${character.charCodeAt(0).toString(16)}` : json; // DEL, and those beyond it
+  });
 }

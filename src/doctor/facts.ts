@@ -117,6 +117,10 @@ export interface PersistDirFacts {
   readonly existing: string;
   readonly fsType: string;
   readonly freeBytes: number;
+  /** Of `existing`. */
+  readonly uid: number;
+  /** Permission bits of `existing`. */
+  readonly mode: number;
   /** Errno's name of what failed. */
   readonly writeError?: string | undefined;
   readonly linkError?: string | undefined;

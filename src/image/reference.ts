@@ -11,6 +11,8 @@ export interface ImageReference {
 const DEFAULT_DOMAIN = "docker.io";
 const OFFICIAL_PREFIX = "library/";
 const REFERENCE_CHARS_MAX = 4096;
+/** As registries and runtimes have it. A name of a thousand slashes would be a thousand folders. */
+const NAME_CHARS_MAX = 255;
 
 /* The grammar of image references, as the distribution specification and its users have it. */
 const domainPattern =
@@ -32,7 +34,7 @@ export function parseReference(text: string): ImageReference | undefined {
   const { name, tag } = splitTag(beforeDigest);
   if (tag !== undefined && !tagPattern.test(tag)) return undefined;
   const familiarName = familiar(name);
-  if (familiarName === undefined) return undefined;
+  if (familiarName === undefined || familiarName.length > NAME_CHARS_MAX) return undefined;
   return { familiarName, tag: tag ?? (digest === undefined ? "latest" : undefined), digest };
 }
 

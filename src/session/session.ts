@@ -14,9 +14,10 @@ import { Recording } from "../record/recording.ts";
 import { ResultFiles, type ResultTarget, type Written } from "../record/result-files.ts";
 import { RECORDER } from "../record/temporary.ts";
 import { Gate } from "../trace/gate.ts";
+import type { Mount } from "../trace/mountinfo.ts";
 import { openFiles } from "../trace/open-files.ts";
 import { rootOf } from "../trace/process-mounts.ts";
-import type { ArmOptions, Trace } from "../trace/trace.ts";
+import type { ArmOptions, Trace, TraceObserver } from "../trace/trace.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
 import type { ContainerInfo } from "./container.ts";
@@ -54,6 +55,9 @@ export interface SessionSummary {
   readonly counts: Counts;
   readonly queuePeak: number;
 }
+
+/** How long a mark may take, and whether it may be on the host's root. */
+type Limits = Pick<ArmOptions, "timeoutMs" | "hostRoot">;
 
 /** How long the events that stand in the kernel's queue, and the mark's end, may take when a session ends. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -99,18 +103,10 @@ export class Session {
    * Begins to trace. Once it resolves, nothing the container opens is missed.
    * Rejects with TraceError; then there is no session, no mark and no file.
    */
-  static async start(
-    options: SessionOptions,
-    limits: Pick<ArmOptions, "timeoutMs" | "hostRoot">,
-  ): Promise<Session> {
+  static async start(options: SessionOptions, limits: Limits): Promise<Session> {
     const root = rootOf(options.pid);
     const session = new Session(options, findLayers(root, options.xattr));
-    session.#trace = await options.tracer.arm({
-      pid: options.pid,
-      root,
-      observer: session.#recording,
-      ...limits,
-    });
+    await session.#arm(root, session.#recording, limits);
     return session;
   }
 
@@ -118,18 +114,20 @@ export class Session {
    * The same for a container that runs already: what it has open is recorded first. The list is never called complete,
    * since what was opened and closed before is not in it.
    */
-  static async join(
-    options: SessionOptions,
-    limits: Pick<ArmOptions, "timeoutMs" | "hostRoot">,
-  ): Promise<Session> {
+  static async join(options: SessionOptions, limits: Limits): Promise<Session> {
     const root = rootOf(options.pid);
     const session = new Session(options, findLayers(root, options.xattr));
     const gate = new Gate(session.#recording);
-    session.#trace = await options.tracer.arm({ pid: options.pid, root, observer: gate, ...limits });
+    await session.#arm(root, gate, limits);
     session.#recording.fail("the container ran already when its trace began");
     for (const file of openFiles(options.pid)) session.#recording.open(file);
     gate.release();
     return session;
+  }
+
+  async #arm(root: Mount, observer: TraceObserver, limits: Limits): Promise<void> {
+    const { tracer, pid } = this.#options;
+    this.#trace = await tracer.arm({ pid, root, observer, ...limits });
   }
 
   /** Leaves a note, in place of a result, why a container was not traced. A list that is there stays as it is. */

@@ -63,6 +63,8 @@ const persistDir: PersistDirFacts = {
   existing: "/opt/nri/optimizer/results",
   fsType: "ext4",
   freeBytes: 12 * 2 ** 30,
+  uid: 0,
+  mode: 0o755,
 };
 
 const facts: Facts = {
@@ -596,6 +598,22 @@ describe("diagnose() tells of", () => {
       ],
     ],
     ["a file system without links that needs none", withDir({ linkError: "EPERM" }, { overwrite: true }), []],
+    [
+      "a folder of somebody else",
+      withDir({ uid: 1000 }),
+      [
+        "WRONG  persist_dir   /opt/nri/optimizer/results belongs to user 1000: the plugin may not write there",
+        "    chown root /opt/nri/optimizer/results",
+      ],
+    ],
+    [
+      "a folder that others may write to",
+      withDir({ mode: 0o1777 }),
+      [
+        "warn   persist_dir   /opt/nri/optimizer/results: others than root can write there, and forge results",
+        "    chmod go-w /opt/nri/optimizer/results",
+      ],
+    ],
     [
       "memory",
       withDir({ fsType: "tmpfs" }),

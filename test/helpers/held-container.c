@@ -336,14 +336,14 @@ int main(int argc, char **argv)
 
 	int host = atoi(argv[1]);
 	const char *at = argv[3];
-	pid_t child;
 
 	signal(SIGPIPE, SIG_IGN);
 	if (chdir(argv[2]) < 0)
 		die("chdir");
 	if (host)
 		mount_root(argv[4], argv + 5, at);
-	child = fork();
+	/* Somebody has to stay outside only where there is something to unmount. */
+	pid_t child = host ? fork() : 0;
 	if (child == 0) {
 		private_namespace();
 		if (!host)
@@ -351,12 +351,11 @@ int main(int argc, char **argv)
 		enter(at);
 		answer(0, "%d", getpid());
 		serve_all();
-		exit(0);
+		return 0;
 	}
 	fclose(stdin);
 	fclose(stdout);
 	wait_for(child);
-	if (host)
-		umount2(at, MNT_DETACH);
+	umount2(at, MNT_DETACH);
 	return 0;
 }

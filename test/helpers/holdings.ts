@@ -9,6 +9,8 @@ export interface Holdings {
   readonly marks: number;
   /** Files that the kernel ignores for them. */
   readonly ignored: number;
+  /** Bytes of resident memory. */
+  readonly memory: number;
 }
 
 /** Looks at a process. The figures may be those of a moment in between. */
@@ -20,7 +22,14 @@ export function holdingsOf(pid: number): Holdings {
     threads: readdirSync(`/proc/${pid}/task`).length,
     marks: groups.match(/^fanotify (mnt_id|sdev):/gm)?.length ?? 0,
     ignored: groups.match(/^fanotify ino:/gm)?.length ?? 0,
+    memory: residentOf(pid),
   };
+}
+
+function residentOf(pid: number): number {
+  const kibibytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1];
+  if (kibibytes === undefined) throw new Error(`Process ${pid} has no memory: it has ended`);
+  return Number(kibibytes) * 1024;
 }
 
 /** A line for each mark, besides one for the group (proc_pid_fdinfo(5)); nothing for other descriptors. */
