@@ -53,7 +53,7 @@ export class LogQueue {
   push(line: LogLine): void {
     const bytes = this.#options.format(line);
     if (this.#waitingBytes + bytes.byteLength > (this.#options.bytesMax ?? BYTES_MAX)) {
-      this.#lose(1, "it was not taken in time");
+      this.#lose(1, "not taken in time");
       return;
     }
     this.#waiting.push({ line, bytes });
@@ -98,7 +98,7 @@ export class LogQueue {
       end += bytes.byteLength;
       this.#waitingBytes -= bytes.byteLength;
       if (written === end) this.#torn = false;
-      if (written < end) failed.push(line);
+      if (written < end - 1) failed.push(line); // a newline alone is made up for
     }
     if (failed.length === 0 || this.#options.rescue?.(failed, error)) return;
     this.#lose(failed.length, error instanceof Error && "code" in error ? String(error.code) : String(error));

@@ -46,7 +46,7 @@ class Syslog implements UsualLog {
       this.#lost++;
       this.#untold++;
     } else if (this.#untold > 0) {
-      const text = `${this.#untold} lines of this log lost: they were not taken in time`;
+      const text = `${this.#untold} lines of this log lost: not taken in time`;
       if (this.#send({ severity: "warn", text })) this.#untold = 0;
     }
   }

@@ -13,6 +13,7 @@ const WRITE_EVERY_MS = 15_000;
 const WRITE_UNCHANGED_AFTER_MS = 300_000;
 /** A thread that hangs, and a disk that does, are not waited for longer. */
 const PATIENCE_MS = 1000;
+const END_PATIENCE_MS = 5000;
 
 /** A file, and what makes its text. */
 interface Output {
@@ -78,10 +79,10 @@ export class PluginStatus {
     await this.#write(status);
   }
 
-  /** Writes the files a last time. */
+  /** Writes the files a last time, with figures that nothing follows: they are worth more patience. */
   async end(): Promise<void> {
     clearInterval(this.#timer);
-    if (this.#outputs.length > 0) await this.#write(await this.#gather());
+    if (this.#outputs.length > 0) await this.#write(await this.#gather(END_PATIENCE_MS));
   }
 
   async #writeChanged(): Promise<void> {
@@ -97,10 +98,10 @@ export class PluginStatus {
     await Promise.race([Promise.all(writes), Bun.sleep(PATIENCE_MS)]);
   }
 
-  async #gather(): Promise<Status> {
+  async #gather(patienceMs = PATIENCE_MS): Promise<Status> {
     const tracing = await Promise.race([
       this.#tracing?.count(),
-      Bun.sleep(PATIENCE_MS).then(() => this.#tracing?.lastCounts),
+      Bun.sleep(patienceMs).then(() => this.#tracing?.lastCounts),
     ]);
     return {
       pid: process.pid,

@@ -2,7 +2,7 @@ import { describe, expect } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { heldContainer, writeLayer } from "../helpers/held-container.ts";
 import { fakeContainer } from "../helpers/nri-messages.ts";
-import { commandLine, preLaunch, runToEnd } from "../helpers/program.ts";
+import { commandLine, mounting, preLaunch, runToEnd } from "../helpers/program.ts";
 import { queueLimit } from "../helpers/queue-limit.ts";
 import { rootTest } from "../helpers/root.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
@@ -93,17 +93,4 @@ async function setOpenFileLimit(pid: number, limit: number): Promise<number> {
   const before = await Bun.$`prlimit --pid ${pid} --nofile --noheadings --output SOFT`.text();
   await Bun.$`prlimit --pid ${pid} --nofile=${limit}:`.quiet();
   return Number(before);
-}
-
-/** Starts what follows where a file system in memory lies over `path`. */
-function mounting(path: string, options: string): string[] {
-  return [
-    "unshare",
-    "--mount",
-    "/bin/sh",
-    "-c",
-    'mount -t tmpfs -o "$1" tmpfs "$0" && shift && exec "$@"',
-    path,
-    options,
-  ];
 }

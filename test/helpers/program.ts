@@ -11,6 +11,12 @@ export type Program = "source" | "built";
 /** Starts what follows as root, but without the right to trace. */
 export const powerless = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--"];
 
+/** Starts what follows where a file system in memory lies over `path`: `mounting("/lists", "size=64k")`. */
+export function mounting(path: string, options: string): string[] {
+  const script = 'mount -t tmpfs -o "$1" tmpfs "$0" && shift && exec "$@"';
+  return ["unshare", "--mount", "/bin/sh", "-c", script, path, options];
+}
+
 /** Starts what follows with limits as ulimit(1) takes them, one after the other: `limitedTo("-Sn 1024")`. */
 export function limitedTo(...limits: readonly string[]): string[] {
   return ["/bin/sh", "-c", `${limits.map((limit) => `ulimit ${limit} && `).join("")}exec "$@"`, "sh"];
@@ -70,7 +76,8 @@ export async function preLaunch({
   before = [],
   program = "source",
 }: {
-  readonly stderr?: "pipe" | "ignore";
+  /** A descriptor stays the caller's. */
+  readonly stderr?: "pipe" | "ignore" | number;
   readonly before?: readonly string[];
   readonly program?: Program;
 } = {}): Promise<RunningPlugin> {

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { Event } from "../../src/gen/nri_pb.ts";
 import type { EndReason } from "../../src/nri/plugin.ts";
 import { runPlugin } from "../../src/nri/plugin.ts";
+import { Answers } from "../../src/status/answers.ts";
 import type { FakeRuntimeOptions, Reply } from "../helpers/fake-connection.ts";
 import { message, uint32s } from "../helpers/fake-connection.ts";
 import { FakeRuntime } from "../helpers/fake-runtime.ts";
@@ -215,6 +216,26 @@ describe("runPlugin() answers", () => {
     expect(bench.errors).toEqual([
       'StartContainer of container "c1" is not done after 5 ms: answered without waiting for it',
     ]);
+  });
+
+  test("and it is told how long each answer took, those of slow and hanging handlers too", async () => {
+    const answers = new Answers();
+    const handlers = {
+      startContainer: (_: unknown, { id }: { id: string }) =>
+        id === "hangs" ? new Promise<void>(() => {}) : Bun.sleep(id === "slow" ? 120 : 0),
+    };
+    const onAnswer = (event: string, tookMs: number) => answers.add(event, tookMs);
+    await using bench = await connectPlugin({ handlers, plugin: { replyCeilingMs: 300, onAnswer } });
+    for (const id of ["a", "slow", "b", "hangs", "c"]) {
+      expect(await bench.plugin.event("StartContainer", fakeContainer(id))).toEqual(OK);
+    }
+    await bench.plugin.event("StopContainer", fakeContainer("a"));
+    const { StartContainer: start, StopContainer: stop } = answers.snapshot();
+    expect(start).toMatchObject({ count: 5, slow: 2 });
+    expect(start?.worstMs).toBeGreaterThanOrEqual(299);
+    expect(start?.worstMs).toBeLessThan(2000);
+    expect(stop).toMatchObject({ count: 1, slow: 0 });
+    expect(stop?.worstMs).toBeGreaterThan(0);
   });
 
   test("the default mask when configure() throws, and reports it", async () => {
