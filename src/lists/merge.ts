@@ -1,7 +1,7 @@
 import type { ListedFile } from "../formats/listed-file.ts";
 import { mergeOrigins } from "./origin.ts";
 import type { Merged, Run } from "./run.ts";
-import { medianRank, medianUs, type Sightings, settle, TIME_UNKNOWN } from "./sightings.ts";
+import { medianRank, medianUs, rememberedRuns, type Sightings, settle, TIME_UNKNOWN } from "./sightings.ts";
 
 const LAYER_UNKNOWN = -1;
 
@@ -31,7 +31,8 @@ interface Ranked {
 /**
  * One list out of several: first the files that all runs opened, then those that fewer did; among equals the median place
  * decides, then the median time, then the bytes of the path. The order of `runs` does not matter. Merged lists
- * remember their runs, so that merging them is merging the runs (exactly, up to 64 of them). `minRuns` tells how
+ * remember their runs, so that merging them is merging the runs (exactly, up to 64 of them, or fewer for lists of more than
+ * 125 000 files). `minRuns` tells how
  * many of so many runs must have opened a file.
  */
 export function mergeRuns(runs: readonly Run[], minRuns: (all: number) => number = () => 1): MergedRun {
@@ -39,10 +40,11 @@ export function mergeRuns(runs: readonly Run[], minRuns: (all: number) => number
   for (const run of runs) collect(run, byPath);
   const all = runs.reduce((sum, { merged }) => sum + (merged?.runs ?? 1), 0);
   const wanted = minRuns(all);
+  const remembered = rememberedRuns(byPath.size);
   const ranked: Ranked[] = [];
   for (const file of byPath.values()) {
     if (file.hits < wanted) continue;
-    const sightings = settle(file.sightings);
+    const sightings = settle(file.sightings, remembered);
     ranked.push({ file, sightings, rank: medianRank(sightings), us: medianUs(sightings) });
   }
   ranked.sort(inOrder);

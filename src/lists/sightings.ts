@@ -8,16 +8,27 @@ export const TIME_UNKNOWN = -1;
 
 /** So many runs are remembered one by one; of more, quantiles that the later runs count against. */
 const REMEMBERED_MAX = 64;
-const REMEMBERED_THEN = 32;
+const REMEMBERED_MIN = 8;
+/** Of all files together: the record of a long list must stay readable. */
+const SIGHTINGS_MAX = 8_000_000;
 
-/** Sorts, in place, so that the order of the runs leaves no trace, and thins evenly when there are too many. */
-export function settle(sightings: number[]): Sightings {
+/** How many runs a list of so many files remembers one by one. */
+export function rememberedRuns(files: number): number {
+  return Math.max(REMEMBERED_MIN, Math.min(REMEMBERED_MAX, Math.floor(SIGHTINGS_MAX / files)));
+}
+
+/**
+ * Sorts, in place, so that the order of the runs leaves no trace. When there are more than `remembered`, half as many are
+ * left, evenly.
+ */
+export function settle(sightings: number[], remembered: number): Sightings {
   sortPairs(sightings);
   const count = sightings.length / 2;
-  if (count <= REMEMBERED_MAX) return sightings;
-  return Array.from({ length: REMEMBERED_THEN }, (_, index) =>
-    Math.floor(((index + 0.5) * count) / REMEMBERED_THEN),
-  ).flatMap((pair) => sightings.slice(2 * pair, 2 * pair + 2));
+  if (count <= remembered) return sightings;
+  const left = Math.floor(remembered / 2);
+  return Array.from({ length: left }, (_, index) => Math.floor(((index + 0.5) * count) / left)).flatMap(
+    (pair) => sightings.slice(2 * pair, 2 * pair + 2),
+  );
 }
 
 /** By insertion: most are few, and sorted already. */

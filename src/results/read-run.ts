@@ -2,13 +2,17 @@ import type { Origin, Run } from "../lists/run.ts";
 import type { StoredResult } from "./find-results.ts";
 import { listedFiles } from "./listed-files.ts";
 import type { StoredRecord } from "./stored-record.ts";
-import { readRecord } from "./summary.ts";
+import { RECORD_BYTES_MAX, readRecord } from "./summary.ts";
 
 /**
  * Reads a result, all of it, for work on lists. Throws an Error when it cannot be read, or when its files do not belong
  * together.
  */
 export function readRun(result: StoredResult): Run {
+  // Passed over, it would be taken for a list without a history.
+  if ((result.json?.sizeBytes ?? 0) > RECORD_BYTES_MAX) {
+    throw new Error(`${result.name}.json is too large to be read; make the list anew`);
+  }
   const record = readRecord(result);
   const files = [...listedFiles(result, record)];
   const merged = typeof record === "string" ? undefined : record.merged;

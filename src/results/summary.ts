@@ -22,7 +22,7 @@ export interface Summary {
 }
 
 /** The larger ones hold no layer of any list that could be read. */
-const RECORD_BYTES_MAX = 256 << 20;
+export const RECORD_BYTES_MAX = 256 << 20;
 
 const shortEnds: Readonly<Record<string, string>> = {
   "container stopped": "stopped",

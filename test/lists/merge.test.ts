@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mergeRuns } from "../../src/lists/merge.ts";
 import { formatMergedRecord } from "../../src/lists/merged-record.ts";
 import type { Run } from "../../src/lists/run.ts";
+import { rememberedRuns } from "../../src/lists/sightings.ts";
 import { random, testSeed } from "../helpers/random.ts";
 import { origin, pathsOf, run, shuffled } from "./runs.ts";
 
@@ -86,6 +87,10 @@ test("of more than 64 runs quantiles are remembered, and the number of runs stay
   const ranks = (merged.sightings[place] ?? []).filter((_, index) => index % 2 === 0);
   expect(ranks[16]).toBeGreaterThan(95);
   expect(ranks[15]).toBeLessThan(105);
+});
+
+test("the more files a list has, the fewer runs it remembers one by one, but never less than eight", () => {
+  expect([1, 125_000, 250_000, 1_000_000, 100_000_000].map(rememberedRuns)).toEqual([64, 64, 32, 8, 8]);
 });
 
 /** A workload that opens the same files in about the same order, and some of its own each time. */
