@@ -88,8 +88,11 @@ try {
   });
   self.onmessage = async ({ data: { id, request } }: MessageEvent<Call>) => {
     tell({ kind: "seen", id });
-    await serve(sessions, shim.lock, request);
-    tell({ kind: "done", id });
+    try {
+      await serve(sessions, shim.lock, request);
+    } finally {
+      tell({ kind: "done", id }); // a mistake of ours, which is logged, holds up nobody
+    }
   };
   tell({ kind: "ready" });
 } catch (error) {

@@ -19,6 +19,8 @@ import { PluginStatus } from "./plugin-status.ts";
 
 /** How long the results may take to be completed, and merged, when the program ends. */
 const EXIT_TIMEOUT_MS = 5000;
+/** More than that for what is done when all results are: taking away a lock. */
+const LAST_WORDS_MS = 500;
 /** No container waits longer for us. */
 const REPLY_CEILING_MS = 500;
 
@@ -136,7 +138,8 @@ class Plugin implements PluginHandlers {
               log.warn(`${describeEnd(reason)}; next attempt in ${Math.round(waitMs)} ms`),
           });
     const timeoutMs = Math.max(0, this.#deadlineMs - performance.now());
-    await this.#options.tracing?.request({ kind: "finish", timeoutMs });
+    const finished = this.#options.tracing?.request({ kind: "finish", timeoutMs });
+    await Promise.race([finished, sleep(timeoutMs + LAST_WORDS_MS, undefined)]); // the disk may be dead
     await status.end();
     if (end.kind === "refused") throw new Error(describeEnd(end));
     log.info(describeEnd(end));
