@@ -212,7 +212,9 @@ describe.each([...CONTAINERD_VERSIONS])("results in containerd %s with overwrite
       expect(host.record("shorter:1").counts.listed).toBe(count + 1);
       await container.waitExited();
     }
-    expect(readdirSync(host.results).sort()).toEqual(["shorter:1", "shorter:1.csv", "shorter:1.json"]);
+    // The plugin's lock is there for as long as it lives.
+    const results = readdirSync(host.results).filter((name) => !name.endsWith(".lock"));
+    expect(results.sort()).toEqual(["shorter:1", "shorter:1.csv", "shorter:1.json"]);
   });
 
   // Last: this host has no plugin afterwards.
