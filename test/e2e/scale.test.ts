@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { ResultRecord } from "../../scripts/rig/host.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
 import { type HeldContainer, heldContainer, writeLayer } from "../helpers/held-container.ts";
@@ -38,6 +38,11 @@ function named(id: string, container: HeldContainer, paths: readonly string[]): 
 async function startPlugin(folder: TemporaryFolder, limit: string): Promise<RunningPlugin> {
   const plugin = await preLaunch({ program: "built", before: limitedTo(limit) });
   await plugin.runtime.handshake(`persist_dir = ${JSON.stringify(folder.at("lists"))}\n`);
+  // From then on it holds what it holds: its lock in that folder, too.
+  const lists = folder.at("lists");
+  await waitFor(() => existsSync(lists) && readdirSync(lists).some((name) => name.endsWith(".lock")), {
+    what: "the plugin to claim its folder",
+  });
   return plugin;
 }
 

@@ -103,7 +103,7 @@ function temporaryFilesIn(folder: string): string[] {
 
 /** The plugin's own lock stays for as long as it lives. */
 function isLeft(path: string): boolean {
-  return path.includes(".optimizer-") && !path.endsWith(".lock");
+  return /(?:^|\/)\.optimizer-/.test(path) && !path.endsWith(".lock");
 }
 
 function recordOf(folder: TemporaryFolder, image: string) {
