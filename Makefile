@@ -1,7 +1,7 @@
 # Targets with a comment behind two hashes are the menu that `make help` prints.
 PREFIX ?= /usr/local
 DESTDIR ?=
-export PREFIX DESTDIR PLUGIN_DIR CONF_DIR
+export PREFIX DESTDIR PLUGIN_DIR CONF_DIR UNIT_DIR
 
 CC ?= cc
 CFLAGS ?= -O2
@@ -11,7 +11,7 @@ BUN := $(BIN)/bun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help optimizer install-optimizer uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench fuzz clean
+.PHONY: help optimizer install-optimizer install-service uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench fuzz clean
 
 help: ## print this menu
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -20,6 +20,9 @@ optimizer: dist/optimizer ## build dist/optimizer, one executable
 
 install-optimizer: optimizer ## install the program, the NRI plugin and its configuration (DESTDIR, PREFIX)
 	scripts/install/install.sh install
+
+install-service: optimizer ## install it as a service of systemd that connects to the runtime, not as its plugin
+	scripts/install/install.sh install-service
 
 uninstall-optimizer: ## take them away again; an edited configuration stays
 	scripts/install/install.sh uninstall
@@ -67,12 +70,12 @@ node_modules/.installed: package.json package-lock.json
 dist/optimizer: node_modules/.installed dist/shim.so package.json scripts/build.ts $(shell find src -name '*.ts')
 	$(BUN) scripts/build.ts
 
-dist/shim.so: native/shim.c native/held.c native/shim.h native/inject.h
+dist/shim.so: native/shim.c native/held.c native/least.c native/shim.h native/inject.h
 	@mkdir -p dist
-	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c -lpthread
+	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c native/least.c -lpthread
 
 # The shim whose system calls fail on demand, see native/inject.h, and a program with it: for tests alone.
-INJECTING := native/shim.c native/held.c native/inject.c
+INJECTING := native/shim.c native/held.c native/least.c native/inject.c
 
 dist/shim-inject.so: $(INJECTING) native/shim.h native/inject.h
 	@mkdir -p dist

@@ -701,6 +701,8 @@ static int probe_mount_ids(struct opt_tracer *tracer)
 
 		tracer->mount_id_mask = masks[i];
 		rc = stat_fd(tracer, tracer->proc_fd, &st);
+		if (rc == -EINVAL) /* a mask that a kernel does not take is one that it does not know */
+			continue;
 		if (rc < 0 || (st.stx_mask & masks[i]))
 			return rc;
 	}

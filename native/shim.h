@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* Changes whenever a record or a signature does; checked when the shim is loaded. */
-#define OPT_ABI_VERSION 6
+#define OPT_ABI_VERSION 7
 
 /* Kinds of records. */
 enum {
@@ -179,5 +179,18 @@ int32_t opt_stop(struct opt_tracer *tracer);
  * command" is the last one. The calling thread is changed for good: exit.
  */
 int32_t opt_exec_held(const char *rootfs, char *const argv[], int32_t word_fd, const char **step_out);
+
+/* ---- least.c ---- */
+
+/*
+ * Lowers the priorities of this process, renounces new privileges, and keeps of
+ * its capabilities those in `needed`, a set of bits as in /proc/PID/status. They
+ * are each thread's own, and a thread that is there already keeps what it has: so
+ * this process starts itself again, with the command line `argv` (ended by NULL),
+ * its environment, and each descriptor that is not close-on-exec.
+ * Returns 0 when that was done already, by this process or for it. Returns -errno
+ * when it fails, and `step_out` tells the step: what came before it stays done.
+ */
+int32_t opt_become_least(uint64_t needed, char *const argv[], const char **step_out);
 
 #endif

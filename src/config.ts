@@ -26,8 +26,16 @@ export interface Config {
   readonly exclude: readonly Pattern[];
   /** `runtime_files`: files that the workload made itself are listed too. */
   readonly runtimeFiles: boolean;
+  /** `trace_running`: containers that run when the plugin starts are traced from then on, where there is no list. */
+  readonly traceRunning: boolean;
   /** `events`: what to ask the runtime for. */
   readonly events: readonly string[];
+  /** `log_file`: where the log goes instead of syslog or stderr; "" is nowhere else. */
+  readonly logFile: string;
+  /** `status_file`: figures of the plugin as JSON; "" is none. */
+  readonly statusFile: string;
+  /** `metrics_file`: the same for node-exporter's textfile collector; "" is none. */
+  readonly metricsFile: string;
 }
 
 /** The file that the runtime hands to the plugin, and that an external plugin reads itself. */
@@ -43,11 +51,18 @@ export const defaultConfig: Config = {
   include: [],
   exclude: [],
   runtimeFiles: false,
+  traceRunning: false,
   events: ["StartContainer", "StopContainer"],
+  logFile: "",
+  statusFile: "",
+  metricsFile: "",
 };
 
 /** Seconds in a year: setTimeout() would fire at once for what does not fit 32 bits of milliseconds. */
 const TIMEOUT_SECONDS_MAX = 2_147_483;
+
+/** Nobody mends more at a time, and each costs a search through the text. */
+const PROBLEMS_MAX = 20;
 
 /** Something wrong in a configuration. */
 export interface ConfigProblem {
@@ -90,8 +105,21 @@ const keys: Record<string, Setter> = {
   overwrite: (value) => (typeof value === "boolean" ? { overwrite: value } : "true or false"),
   merge: (value) => (typeof value === "boolean" ? { merge: value } : "true or false"),
   runtime_files: (value) => (typeof value === "boolean" ? { runtimeFiles: value } : "true or false"),
+  trace_running: (value) => (typeof value === "boolean" ? { traceRunning: value } : "true or false"),
   events: (value) =>
     isTexts(value) ? { events: value } : 'a list of event names, such as ["StartContainer", "StopContainer"]',
+  log_file: (value) =>
+    isFilePath(value)
+      ? { logFile: value }
+      : 'the absolute path of a file, such as "/var/log/optimizer.log", or "" for none',
+  status_file: (value) =>
+    isFilePath(value)
+      ? { statusFile: value }
+      : 'the absolute path of a file, such as "/run/optimizer.json", or "" for none',
+  metrics_file: (value) =>
+    isFilePath(value) && (value === "" || /[^/]\.prom$/.test(value))
+      ? { metricsFile: value }
+      : 'an absolute path that ends in .prom, such as "/var/lib/node_exporter/optimizer.prom", or "" for none',
 };
 
 /** Keys of the older two-binary tool that have no meaning here. */
@@ -109,6 +137,7 @@ export function parseConfig(text: string): ParsedConfig {
   const problems: ConfigProblem[] = [];
   const notes: string[] = [];
   for (const [key, value] of Object.entries(table)) {
+    if (problems.length >= PROBLEMS_MAX) break; // it is no configuration at all
     const setter = Object.hasOwn(keys, key) ? keys[key] : undefined;
     if (ignoredKeys.has(key)) {
       notes.push(`${key} is ignored: there is no separate server any more`);
@@ -170,6 +199,11 @@ function patterns(value: unknown, toValues: (right: Pattern[]) => Partial<Config
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((each) => typeof each === "string");
+}
+
+/** Or "", which means none. */
+function isFilePath(value: unknown): value is string {
+  return typeof value === "string" && (value === "" || /^\/[^\0]*[^\0/]$/.test(value));
 }
 
 function isSeconds(value: unknown): boolean {

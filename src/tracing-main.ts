@@ -6,7 +6,7 @@ import { Sessions } from "./session/sessions.ts";
 import { type Call, type Notice, type Request, sharedNowMs } from "./session/tracing.ts";
 import { SyscallError } from "./sys/errno.ts";
 import { loadShim } from "./sys/shim.ts";
-import { Tracer } from "./trace/tracer.ts";
+import { TracerSource } from "./trace/tracer-source.ts";
 
 /** The program of the tracing thread: see session/tracing-thread.ts. */
 
@@ -34,7 +34,10 @@ async function adopt(directory: string, lock: Lock): Promise<void> {
     claims.set(directory, await Claim.take(directory, lock));
     await recover({ directory, lock, log });
   } catch (error) {
-    log.error(`${SyscallError.from(`write to ${directory}`, error).message}: no result can be written there`);
+    const { code, message } = SyscallError.from(`write to ${directory}`, error);
+    // The right to write into any folder is given up at the start.
+    const cure = code === "EACCES" ? `; it has to be root's: chown root ${directory}` : "";
+    log.error(`${message}: no result can be written there${cure}`);
   }
 }
 
@@ -48,6 +51,8 @@ async function serve(sessions: Sessions, lock: Lock, request: Request): Promise<
         request.runtime,
         sharedNowMs() - request.sinceMs,
       );
+    case "join":
+      return await sessions.join(request.container, request.config, request.runtime);
     case "stop": {
       const complete = sessions.stop(request.containerId);
       await sessions.drained(request.containerId);
@@ -57,6 +62,8 @@ async function serve(sessions: Sessions, lock: Lock, request: Request): Promise<
       return await sessions.endAll(request.reason);
     case "adopt folder":
       return await adopt(request.directory, lock);
+    case "count":
+      return tell({ kind: "counts", counts: sessions.counts() });
     case "finish":
       await sessions.finishMerges(request.timeoutMs);
       await Promise.all([...claims.values()].map((claim) => claim.release()));
@@ -72,8 +79,13 @@ for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
 
 try {
   const shim = loadShim();
-  const tracer = await Tracer.start(shim);
-  const sessions = new Sessions({ tracer, xattr: shim.readXattr, log, merge: mergeLists });
+  const tracers = await TracerSource.start(shim);
+  const sessions = new Sessions({
+    tracer: () => tracers.get(),
+    xattr: shim.readXattr,
+    log,
+    merge: mergeLists,
+  });
   self.onmessage = async ({ data: { id, request } }: MessageEvent<Call>) => {
     tell({ kind: "seen", id });
     await serve(sessions, shim.lock, request);

@@ -21,11 +21,15 @@ readable = true
 timeout = 30
 overwrite = true
 events = ["StartContainer", "StopContainer", "RemoveContainer"]
+log_file = "/var/log/optimizer.log"
+status_file = "/run/optimizer.json"
+metrics_file = "/run/optimizer.prom"
 server_path = "/usr/local/bin/optimizer-server"
 `;
 
 const knownKeys =
-  "persist_dir, include, exclude, list_per, readable, timeout, overwrite, merge, runtime_files, events";
+  "persist_dir, include, exclude, list_per, readable, timeout, overwrite, merge, runtime_files, trace_running, events, " +
+  "log_file, status_file, metrics_file";
 
 describe("parseConfig()", () => {
   test("reads every key", () => {
@@ -43,6 +47,9 @@ describe("parseConfig()", () => {
         timeoutSeconds: 30,
         overwrite: true,
         events: ["StartContainer", "StopContainer", "RemoveContainer"],
+        logFile: "/var/log/optimizer.log",
+        statusFile: "/run/optimizer.json",
+        metricsFile: "/run/optimizer.prom",
       },
       problems: [],
       notes: ["server_path is ignored: there is no separate server any more"],
@@ -103,6 +110,19 @@ describe("parseConfig()", () => {
       'events = "StartContainer"',
       'line 1: events must be a list of event names, such as ["StartContainer", "StopContainer"]',
     ],
+    ...["1", '"log"', '"/var/log/"', '"/a\\u0000b"'].map((value) => [
+      `log_file = ${value}`,
+      'line 1: log_file must be the absolute path of a file, such as "/var/log/optimizer.log", or "" for none',
+    ]),
+    [
+      '\nstatus_file = "/"',
+      'line 2: status_file must be the absolute path of a file, such as "/run/optimizer.json", or "" for none',
+    ],
+    ...['"/run/optimizer"', '"optimizer.prom"', '"/run/.prom/"', '"/.prom"', "true"].map((value) => [
+      `metrics_file = ${value}`,
+      'line 1: metrics_file must be an absolute path that ends in .prom, such as "/var/lib/node_exporter/optimizer.prom", or "" for none',
+    ]),
+    ["status_fil = 1", 'line 1: unknown key "status_fil"; did you mean "status_file"?'],
     [
       "events = [1]",
       'line 1: events must be a list of event names, such as ["StartContainer", "StopContainer"]',
@@ -112,6 +132,12 @@ describe("parseConfig()", () => {
       expect(parseConfig(text)).toEqual({ values: {}, problems: [problem], notes: [] });
     });
   }
+
+  test('takes "" for no file', () => {
+    const text = 'log_file = ""\nstatus_file = ""\nmetrics_file = ""\n';
+    const values = { logFile: "", statusFile: "", metricsFile: "" };
+    expect(parseConfig(text)).toEqual({ values, problems: [], notes: [] });
+  });
 
   for (const [text, line] of [
     ["timeout = ", 1],

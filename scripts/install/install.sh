@@ -1,6 +1,6 @@
 #!/bin/sh
-# install.sh install|uninstall: puts the program where container runtimes look for plugins.
-# Honours DESTDIR, PREFIX, PLUGIN_DIR, CONF_DIR.
+# install.sh install|install-service|uninstall: puts the program where container runtimes look for plugins, or beside
+# the runtime as a service of systemd. Honours DESTDIR, PREFIX, PLUGIN_DIR, CONF_DIR, UNIT_DIR.
 set -eu
 
 here=$(dirname "$0")
@@ -8,11 +8,13 @@ name=02-optimizer-nri-plugin
 prefix=${PREFIX:-/usr/local}
 plugin_dir=${PLUGIN_DIR:-/opt/nri/plugins}
 conf_dir=${CONF_DIR:-/etc/nri/conf.d}
+unit_dir=${UNIT_DIR:-/etc/systemd/system}
 destdir=${DESTDIR:-}
 program=$destdir$prefix/bin/optimizer
 plugin=$destdir$plugin_dir/$name
 conf=$destdir$conf_dir/$name.conf
 template=$here/$name.conf
+unit=$destdir$unit_dir/optimizer.service
 share=$destdir$prefix/share
 man=$share/man/man1/optimizer.1
 bash_completion=$share/bash-completion/completions/optimizer
@@ -44,6 +46,13 @@ put_conf() {
 	cp "$template" "$conf"
 	chmod 644 "$conf"
 	echo "installed $conf"
+}
+
+put_unit() {
+	mkdir -p "$(dirname "$unit")"
+	sed "s|^ExecStart=/usr/local/|ExecStart=$prefix/|" "$here/optimizer.service" > "$unit"
+	chmod 644 "$unit"
+	echo "installed $unit"
 }
 
 put_manual() {
@@ -90,6 +99,18 @@ tell_about_nri() {
 }
 
 case ${1:-} in
+install-service)
+	if [ -e "$plugin" ]; then
+		echo "$plugin is installed: both would trace each container. Take it away first: $0 uninstall" >&2
+		exit 1
+	fi
+	put_program "$here/../../dist/optimizer" "$program" copy
+	put_unit
+	put_conf
+	put_manual
+	put_completions
+	echo "Start it: systemctl daemon-reload && systemctl enable --now optimizer.service"
+	;;
 install)
 	put_program "$here/../../dist/optimizer" "$program" copy
 	put_program "$program" "$plugin" link
@@ -99,7 +120,7 @@ install)
 	tell_about_nri
 	;;
 uninstall)
-	for file in "$program" "$plugin" "$man" "$bash_completion" "$zsh_completion" "$fish_completion"; do
+	for file in "$program" "$plugin" "$unit" "$man" "$bash_completion" "$zsh_completion" "$fish_completion"; do
 		rm -f "$file"
 		echo "removed   $file"
 	done
@@ -112,7 +133,7 @@ uninstall)
 	echo "The plugin that runs now goes on until the container runtime restarts."
 	;;
 *)
-	echo "usage: $0 install|uninstall" >&2
+	echo "usage: $0 install|install-service|uninstall" >&2
 	exit 2
 	;;
 esac

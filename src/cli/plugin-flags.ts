@@ -36,10 +36,29 @@ export const pluginFlags = {
     description: "What has a list of its own: image (default), workload",
   },
   "runtime-files": { type: "boolean", description: "List files that the workload made itself, too" },
+  "trace-running": {
+    type: "boolean",
+    description: "Trace containers that run already, from now on, where there is no list",
+  },
   events: {
     type: "string",
     valueHint: "NAMES",
     description: "Events to subscribe to (StartContainer,StopContainer)",
+  },
+  "log-file": {
+    type: "string",
+    valueHint: "FILE",
+    description: "Append the log to a file, instead of syslog or stderr",
+  },
+  "status-file": {
+    type: "string",
+    valueHint: "FILE",
+    description: "Keep figures of the plugin in a JSON file; SIGUSR1 writes it at once",
+  },
+  "metrics-file": {
+    type: "string",
+    valueHint: "FILE",
+    description: "The same for node-exporter's textfile collector: a file that ends in .prom",
   },
   name: { type: "string", valueHint: "NAME", description: `Name to register under (${DEFAULT_NAME})` },
   idx: {
@@ -108,7 +127,11 @@ export function flagValues(flags: PluginFlags): Partial<Config> {
     tomlLine("exclude", entries(flags.exclude)),
     tomlLine("list_per", text(flags["list-per"])),
     tomlLine("runtime_files", flags["runtime-files"]),
+    tomlLine("trace_running", flags["trace-running"]),
     tomlLine("events", entries(flags.events)),
+    tomlLine("log_file", text(flags["log-file"])),
+    tomlLine("status_file", text(flags["status-file"])),
+    tomlLine("metrics_file", text(flags["metrics-file"])),
   ];
   const { values, problems } = parseConfig(lines.join(""));
   if (problems.length > 0) {

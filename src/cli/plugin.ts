@@ -2,7 +2,7 @@ import { type Config, combineConfig, parseConfig } from "../config.ts";
 import type { Log } from "../log.ts";
 import { parseEvents, START_AND_STOP } from "../nri/events.ts";
 import { type EndReason, runPlugin } from "../nri/plugin.ts";
-import type { Configuration, PluginHandlers } from "../nri/plugin-service.ts";
+import type { Configuration, PluginHandlers, RunningContainer } from "../nri/plugin-service.ts";
 import { keepConnected } from "../nri/reconnect.ts";
 import { findLaunch, type Launch } from "../nri/socket.ts";
 import { containerInfo } from "../session/container.ts";
@@ -13,8 +13,9 @@ import { TracingThread } from "../session/tracing-thread.ts";
 import { threadUrl } from "../sys/self-command.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
 import { ExitCode, makeCommand } from "./command.ts";
-import { createLog } from "./log.ts";
+import { PluginLog } from "./log.ts";
 import { flagValues, launchHints, type PluginFlags, pluginFlags, readConfigFile } from "./plugin-flags.ts";
+import { PluginStatus } from "./plugin-status.ts";
 
 /** How long the results may take to be completed, and merged, when the program ends. */
 const EXIT_TIMEOUT_MS = 5000;
@@ -48,8 +49,9 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   } catch (error) {
     obstacle = error;
   }
-  const log = createLog(shim);
+  await using log = new PluginLog(shim);
   const config = launch.kind === "external" ? readConfigFile(flags, log) : {};
+  log.writeTo(combineConfig(config, own).logFile);
   if ("fd" in launch.source) shim?.setCloseOnExec(launch.source.fd);
   const tracing = await startTracing(shim, obstacle, launch, log);
   // One event's mistake must not cost the other containers their traces.
@@ -58,7 +60,10 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
       log.error(`${kind}: ${reason instanceof Error ? reason.stack : reason}`),
     );
   }
-  const plugin = new Plugin({ launch, config, flags: own, log, tracing });
+  const status = new PluginStatus(log, tracing);
+  process.on("SIGUSR1", () => void status.report());
+  process.on("SIGHUP", () => log.reopen());
+  const plugin = new Plugin({ launch, config, flags: own, log, tracing, status });
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   await plugin.run(stop.signal);
@@ -76,7 +81,7 @@ async function startTracing(
 ): Promise<TracingThread | undefined> {
   try {
     if (shim === undefined) throw obstacle;
-    shim.raiseOpenFileLimit();
+    raiseOpenFileLimit(shim, log);
     return await TracingThread.start({ url: threadUrl("tracing-main"), log });
   } catch (error) {
     if (kind === "external") throw error;
@@ -85,13 +90,23 @@ async function startTracing(
   }
 }
 
+/** With fewer descriptors fewer containers can be traced at a time, which is better than none. */
+function raiseOpenFileLimit(shim: Shim, log: Log): void {
+  try {
+    shim.raiseOpenFileLimit();
+  } catch (error) {
+    log.warn(error instanceof Error ? error.message : String(error));
+  }
+}
+
 interface PluginOptions {
   readonly launch: Launch;
   /** From the file, where the program reads it itself. */
   readonly config: Partial<Config>;
   readonly flags: Partial<Config>;
-  readonly log: Log;
+  readonly log: PluginLog;
   readonly tracing: TracingThread | undefined;
+  readonly status: PluginStatus;
 }
 
 class Plugin implements PluginHandlers {
@@ -104,10 +119,11 @@ class Plugin implements PluginHandlers {
   constructor(options: PluginOptions) {
     this.#options = options;
     this.#config = combineConfig(options.config, options.flags);
+    options.status.configure(this.#config);
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { launch, log } = this.#options;
+    const { launch, log, status } = this.#options;
     const end =
       launch.kind === "pre-launched"
         ? await this.#connect(signal)
@@ -121,12 +137,13 @@ class Plugin implements PluginHandlers {
           });
     const timeoutMs = Math.max(0, this.#deadlineMs - performance.now());
     await this.#options.tracing?.request({ kind: "finish", timeoutMs });
+    await status.end();
     if (end.kind === "refused") throw new Error(describeEnd(end));
     log.info(describeEnd(end));
   }
 
   async #connect(signal: AbortSignal): Promise<EndReason> {
-    const { launch, log, tracing } = this.#options;
+    const { launch, log, tracing, status } = this.#options;
     const end = await runPlugin({
       source: launch.source,
       name: launch.name,
@@ -134,8 +151,10 @@ class Plugin implements PluginHandlers {
       handlers: this,
       replyCeilingMs: REPLY_CEILING_MS,
       onError: (message) => log.warn(message),
+      onAnswer: (event, tookMs) => status.answered(event, tookMs),
       signal,
     });
+    status.disconnected();
     // Whoever started these containers does not tell us of their end any more.
     const reason = end.kind === "stopped" ? "terminated" : "connection lost";
     this.#deadlineMs = performance.now() + EXIT_TIMEOUT_MS;
@@ -144,14 +163,17 @@ class Plugin implements PluginHandlers {
   }
 
   configure({ config, runtimeName, runtimeVersion }: Configuration): number {
-    const { launch, log, flags, tracing } = this.#options;
+    const { launch, log, flags, tracing, status } = this.#options;
     this.#runtime = { name: runtimeName, version: runtimeVersion };
+    status.connected(this.#runtime);
     if (launch.kind === "pre-launched") {
       // Here nobody reads an error, and returning one would end older containerds.
       const { values, problems, notes } = parseConfig(config);
+      this.#config = combineConfig(values, flags);
+      log.writeTo(this.#config.logFile);
+      status.configure(this.#config);
       for (const { text, stands } of problems) log.error(`configuration: ${text}; ${stands}`);
       for (const note of notes) log.info(`configuration: ${note}`);
-      this.#config = combineConfig(values, flags);
     }
     const mask = this.#eventMask();
     log.info(
@@ -162,6 +184,21 @@ class Plugin implements PluginHandlers {
     const selection = describeSelection(this.#config);
     if (selection !== undefined) log.info(selection);
     return mask;
+  }
+
+  synchronized(read: () => RunningContainer[]): void {
+    if (!this.#config.traceRunning) return;
+    // The answer goes first: the lists of a large node take their time.
+    setTimeout(() => {
+      for (const { pod, container } of read()) {
+        void this.#options.tracing?.request({
+          kind: "join",
+          container: containerInfo(pod, container),
+          config: this.#config,
+          runtime: this.#runtime,
+        });
+      }
+    }, 0);
   }
 
   startContainer: PluginHandlers["startContainer"] = async (pod, container) => {

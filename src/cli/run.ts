@@ -70,6 +70,7 @@ async function dispatch(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
   if (name === undefined && env["NRI_PLUGIN_SOCKET"] !== undefined) {
+    await (await import("./least.ts")).becomeLeast();
     const { runAsPlugin } = await import("./plugin.ts");
     await runAsPlugin({});
     return ExitCode.done;
@@ -83,9 +84,11 @@ async function dispatch(
     process.stdout.write(`${versionText()}\n`);
     return ExitCode.done;
   }
-  const command = await findCommand(name, commands)();
   const own = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
-  if (own.includes("--help") || own.includes("-h")) {
+  const asksForHelp = own.includes("--help") || own.includes("-h");
+  if (name === "plugin" && !asksForHelp) await (await import("./least.ts")).becomeLeast();
+  const command = await findCommand(name, commands)();
+  if (asksForHelp) {
     process.stdout.write(command.help());
     return ExitCode.done;
   }

@@ -2,10 +2,10 @@ import { release } from "node:os";
 import { findLayers } from "../image/host-layers.ts";
 import { Recording } from "../record/recording.ts";
 import { loadShim } from "../sys/shim.ts";
+import { Gate } from "../trace/gate.ts";
 import { openFiles } from "../trace/open-files.ts";
 import { isHostRoot, rootOf } from "../trace/process-mounts.ts";
 import { ProcessTree } from "../trace/process-tree.ts";
-import type { FileOpen, Loss, TraceObserver } from "../trace/trace.ts";
 import { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
 import { Progress } from "./progress.ts";
@@ -33,7 +33,11 @@ const MARK_TIMEOUT_MS = 5000;
 /** Traces a command, or a process that runs, until something says stop. Rejects with TraceError or SyscallError. */
 export async function runTrace(options: TraceRunOptions): Promise<TraceRun> {
   const shim = loadShim();
-  shim.raiseOpenFileLimit();
+  try {
+    shim.raiseOpenFileLimit();
+  } catch {
+    // With what there is; when that is not enough, the trace tells.
+  }
   // For tests of what is said when events are lost.
   const boundedQueue = process.env["OPTIMIZER_TEST_BOUNDED_QUEUE"] !== undefined;
   const tracer = await Tracer.start(shim, { boundedQueue });
@@ -145,37 +149,4 @@ function onSignals({ held }: Target, stop: Stop): Disposable {
       // SIGINT stays caught: a second one has to work while the list is being written.
     },
   };
-}
-
-/**
- * Holds events back until what was open before them has been recorded, and leaves out those of other
- * processes where the traced one shares its root with the host.
- */
-class Gate implements TraceObserver {
-  readonly #recording: Recording;
-  readonly #tree: ProcessTree | undefined;
-  #waiting: FileOpen[] | undefined = [];
-
-  constructor(recording: Recording, tree: ProcessTree | undefined) {
-    this.#recording = recording;
-    this.#tree = tree;
-  }
-
-  open(file: FileOpen): void {
-    const belongs = this.#tree?.has(file.pid) ?? true;
-    if (belongs === "unknown")
-      this.#recording.fail("some processes were gone before they could be told apart");
-    if (belongs !== true) return;
-    if (this.#waiting === undefined) this.#recording.open(file);
-    else this.#waiting.push(file);
-  }
-
-  lost(loss: Loss): void {
-    this.#recording.lost(loss);
-  }
-
-  release(): void {
-    for (const file of this.#waiting ?? []) this.#recording.open(file);
-    this.#waiting = undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { missingCapabilities, neededCapabilities } from "../sys/capabilities.ts";
 import type { HostFacts, OpenFiles } from "./facts.ts";
 import { type Finding, good, warning, wrong } from "./finding.ts";
 import { isAtLeast } from "./nri-settings.ts";
@@ -5,13 +6,6 @@ import { isAtLeast } from "./nri-settings.ts";
 const KERNEL_MIN = [5, 10] as const;
 /** Below this a burst of opens, each of which takes a descriptor, comes close. */
 const OPEN_FILES_MIN = 4096;
-
-/** Numbers of linux/capability.h, and what cannot be done without each. */
-const needed = [
-  ["CAP_SYS_ADMIN", 21, "fanotify and mount namespaces are closed"],
-  ["CAP_SYS_PTRACE", 19, "the roots of other users' containers are closed"],
-] as const;
-const CAP_DAC_READ_SEARCH = 2;
 
 const BY_HAND = "sudo optimizer doctor";
 
@@ -41,27 +35,17 @@ function checkRoot({ uid }: HostFacts): Finding {
 }
 
 function checkCapabilities({ capabilities }: HostFacts): Finding {
-  const has = (bit: number): boolean => (capabilities & (1n << BigInt(bit))) !== 0n;
-  const missing = needed.filter(([, bit]) => !has(bit));
-  const cure = (names: string) => ({
-    advice: `add ${names} to the container's securityContext, or to CapabilityBoundingSet of the unit`,
-  });
-  if (missing.length > 0) {
-    const names = missing.map(([name]) => name).join(", ");
-    return wrong(
-      "capabilities",
-      `without ${names}: ${missing.map(([, , loss]) => loss).join("; ")}`,
-      cure(names),
-    );
-  }
-  if (!has(CAP_DAC_READ_SEARCH)) {
-    return warning(
-      "capabilities",
-      "without CAP_DAC_READ_SEARCH: folders of an image that are closed to others cannot be looked into",
-      cure("CAP_DAC_READ_SEARCH"),
-    );
-  }
-  return good("capabilities", "CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH");
+  const missing = missingCapabilities(capabilities);
+  if (missing.length === 0)
+    return good("capabilities", neededCapabilities.map(({ name }) => name).join(", "));
+  const essential = missing.filter((each) => each.essential);
+  const told = essential.length > 0 ? essential : missing;
+  const names = told.map(({ name }) => name).join(", ");
+  return (essential.length > 0 ? wrong : warning)(
+    "capabilities",
+    `without ${names}: ${told.map(({ loss }) => loss).join("; ")}`,
+    { advice: `add ${names} to the container's securityContext, or to CapabilityBoundingSet of the unit` },
+  );
 }
 
 function checkKernel({ kernel }: HostFacts): Finding {

@@ -6,6 +6,8 @@ import { configProblems, mendConfig } from "./mend-config.ts";
 
 const FREE_BYTES_MIN = 16 << 20;
 const FREE_BYTES_GOOD = 256 << 20;
+/** Of a group, and of all. */
+const OTHERS_WRITE = 0o022;
 
 /** File systems whose content does not outlive the machine, or the container that has it as its root. */
 const fleeting: Readonly<Record<string, string>> = {
@@ -31,7 +33,7 @@ export function checkConfig({ config, configWanted }: Facts): Finding[] {
 
 /** Findings about the folder of the results. */
 export function checkPersistDir({ persistDir, overwrite }: Facts): Finding[] {
-  const { path, existing, fsType, freeBytes, writeError, linkError } = persistDir;
+  const { path, existing, fsType, freeBytes, uid, mode, writeError, linkError } = persistDir;
   const where = path === existing ? path : `${path} (to be made)`;
   const on = `${fsType}, ${formatBytes(freeBytes)} free`;
   if (writeError !== undefined) {
@@ -53,6 +55,21 @@ export function checkPersistDir({ persistDir, overwrite }: Facts): Finding[] {
           advice: "set overwrite = true, or persist_dir to another file system",
         },
       ),
+    ];
+  }
+  if (path === existing && uid !== 0) {
+    return [
+      // It would have the right, if it did not give that up.
+      wrong("persist_dir", `${where} belongs to user ${uid}: the plugin may not write there`, {
+        commands: [`chown root ${quote(path)}`],
+      }),
+    ];
+  }
+  if (path === existing && (mode & OTHERS_WRITE) !== 0) {
+    return [
+      warning("persist_dir", `${where}: others than root can write there, and forge results`, {
+        commands: [`chmod go-w ${quote(path)}`],
+      }),
     ];
   }
   const loss = fleeting[fsType];

@@ -1,6 +1,7 @@
 import { checkHost } from "./check-host.ts";
 import { checkConfig, checkPersistDir } from "./check-results.ts";
 import { checkRuntime } from "./check-runtime.ts";
+import { checkService } from "./check-service.ts";
 import type { Facts } from "./facts.ts";
 import { type Finding, warning } from "./finding.ts";
 
@@ -13,6 +14,7 @@ export function diagnose(facts: Facts): Finding[] {
     ...checkHost(facts.host),
     ...noRuntime(facts),
     ...runtimes.flatMap((findings) => findings.slice(0, -1)),
+    ...checkService(facts),
     ...checkConfig(facts),
     ...checkPersistDir(facts),
     ...restarts,

@@ -95,6 +95,19 @@ export interface PluginProcess {
   readonly launch: "pre-launched" | "external";
   /** Its executable was replaced or removed since. */
   readonly replaced: boolean;
+  /** Undefined when the process is gone. */
+  readonly rights?: ProcessRights | undefined;
+}
+
+/** What a process may do. */
+export interface ProcessRights {
+  /** Permitted ones, as /proc/PID/status has them. */
+  readonly capabilities: bigint;
+  readonly noNewPrivileges: boolean;
+  /** Its system calls are filtered. */
+  readonly filtered: boolean;
+  /** The systemd unit that runs it. */
+  readonly unit: string | undefined;
 }
 
 /** The folder of the results, by trying. */
@@ -104,6 +117,10 @@ export interface PersistDirFacts {
   readonly existing: string;
   readonly fsType: string;
   readonly freeBytes: number;
+  /** Of `existing`. */
+  readonly uid: number;
+  /** Permission bits of `existing`. */
+  readonly mode: number;
   /** Errno's name of what failed. */
   readonly writeError?: string | undefined;
   readonly linkError?: string | undefined;
@@ -122,6 +139,8 @@ export interface Facts {
   /** That file was named by the user: it has to be there. */
   readonly configWanted: boolean;
   readonly external: readonly PluginProcess[];
+  /** The unit of the external plugin, where it is installed. */
+  readonly service?: TextFile | undefined;
   /** This program as a file to install, when it is built. */
   readonly program: string | undefined;
   readonly systemd: boolean;

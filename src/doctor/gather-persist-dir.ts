@@ -1,4 +1,13 @@
-import { accessSync, constants, existsSync, linkSync, statfsSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  linkSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { errorCode } from "../sys/errno.ts";
 import type { PersistDirFacts } from "./facts.ts";
@@ -28,9 +37,12 @@ export function tryPersistDir(path: string): PersistDirFacts {
   let existing = path;
   while (!existsSync(existing) && existing !== dirname(existing)) existing = dirname(existing);
   const { type, bavail, bsize } = statfsSync(existing);
+  const { uid, mode } = statSync(existing);
   return {
     path,
     existing,
+    uid,
+    mode: mode & 0o7777,
     fsType: fsTypes[type] ?? `0x${type.toString(16)}`,
     freeBytes: bavail * bsize,
     ...(existing === path ? tryFiles(path) : tryAccess(existing)),

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { PluginEntry, PluginProcess } from "./facts.ts";
-import type { Process } from "./processes.ts";
+import { type Process, rightsOf } from "./processes.ts";
 
 const COMPARE_BYTES = 1 << 20;
 
@@ -93,14 +93,26 @@ export function childrenOf(
     .filter(
       ({ parent, program }) => parent === runtimePid && program !== undefined && paths.includes(program),
     )
-    .map(({ pid, parent, replaced }) => ({ pid, parent, launch: "pre-launched", replaced }));
+    .map(({ pid, parent, replaced }) => ({
+      pid,
+      parent,
+      launch: "pre-launched",
+      replaced,
+      rights: rightsOf(pid),
+    }));
 }
 
 /** Those that somebody else has started: `optimizer plugin`. */
 export function findExternal(processes: readonly Process[], ownPid: number): PluginProcess[] {
   return processes
     .filter(({ pid, args, program }) => pid !== ownPid && program !== undefined && isExternal(args))
-    .map(({ pid, parent, replaced }) => ({ pid, parent, launch: "external", replaced }));
+    .map(({ pid, parent, replaced }) => ({
+      pid,
+      parent,
+      launch: "external",
+      replaced,
+      rights: rightsOf(pid),
+    }));
 }
 
 /** `optimizer plugin …`, or from the source: `bun …/main.ts plugin …`. */

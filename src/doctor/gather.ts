@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { CONFIG_PATH, defaultConfig, parseConfig } from "../config.ts";
 import { loadShim } from "../sys/shim.ts";
 import { ourEntries } from "./check-runtime.ts";
+import { SERVICE } from "./check-service.ts";
 import type { Facts, HostFacts, RuntimeFacts, RuntimeReport, TextFile } from "./facts.ts";
 import { tryPersistDir } from "./gather-persist-dir.ts";
 import { childrenOf, findExternal, readPluginFolder } from "./gather-plugins.ts";
@@ -20,6 +21,9 @@ export interface GatherOptions {
 }
 
 const PLUGIN_NAME = "02-optimizer-nri-plugin";
+
+/** In the order in which systemd looks. */
+const UNIT_FOLDERS = ["/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system"];
 
 /** Numbers of the first namespaces of the machine (linux/proc_ns.h). */
 const INITIAL_USER_NAMESPACE = "user:[4026531837]";
@@ -46,6 +50,9 @@ export async function gatherFacts(options: GatherOptions): Promise<Facts> {
     persistDir: tryPersistDir(resolve(options.persistDir ?? values.persistDir ?? defaultConfig.persistDir)),
     overwrite: values.overwrite === true || values.merge === true,
     external: findExternal(processes, process.pid),
+    service: UNIT_FOLDERS.map((folder) => readTextFile(`${folder}/${SERVICE}`)).find(
+      ({ error }) => error !== "ENOENT",
+    ),
     program,
     systemd: existsSync("/run/systemd/system"),
   };

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import type { OpenFiles } from "./facts.ts";
+import type { OpenFiles, ProcessRights } from "./facts.ts";
 
 /** A process as /proc tells of it. */
 export interface Process {
@@ -73,6 +73,22 @@ export function parseOpenFiles(limits: string): OpenFiles | undefined {
 
 function toLimit(text: string): number {
   return text === "unlimited" ? Number.POSITIVE_INFINITY : Number(text);
+}
+
+/** What a process may do; undefined when it is gone. */
+export function rightsOf(pid: number): ProcessRights | undefined {
+  return parseRights(readText(`/proc/${pid}/status`), unitOf(pid));
+}
+
+export function parseRights(status: string, unit: string | undefined): ProcessRights | undefined {
+  const permitted = /^CapPrm:\t([0-9a-f]+)$/m.exec(status)?.[1];
+  if (permitted === undefined) return undefined;
+  return {
+    capabilities: BigInt(`0x${permitted}`),
+    noNewPrivileges: /^NoNewPrivs:\t1$/m.test(status),
+    filtered: /^Seccomp:\t2$/m.test(status),
+    unit,
+  };
 }
 
 /** The value of a flag on a command line, in any of its forms: `--config F`, `--config=F`, `-c F`. */

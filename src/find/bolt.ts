@@ -49,10 +49,13 @@ interface Walk {
 export class BoltBucket {
   readonly #walk: Walk;
   readonly #at: { readonly page: number } | { readonly inline: Uint8Array };
+  /** How many buckets it lies in. */
+  readonly #depth: number;
 
-  constructor(walk: Walk, at: { readonly page: number } | { readonly inline: Uint8Array }) {
+  constructor(walk: Walk, at: { readonly page: number } | { readonly inline: Uint8Array }, depth = 0) {
     this.#walk = walk;
     this.#at = at;
+    this.#depth = depth;
   }
 
   /** The bucket of that name in this one. */
@@ -64,6 +67,7 @@ export class BoltBucket {
   }
 
   *entries(): Generator<BoltEntry> {
+    if (this.#depth > DEPTH_MAX) return; // it lies in itself
     if ("inline" in this.#at) yield* this.#pageEntries(this.#at.inline, 0);
     else yield* this.#treeEntries(this.#at.page, 0);
   }
@@ -110,7 +114,7 @@ export class BoltBucket {
   #open(value: Uint8Array): BoltBucket {
     const root = value.length < BUCKET_BYTES ? 0 : Number(viewOf(value).getBigUint64(0, true));
     const inline = value.subarray(BUCKET_BYTES);
-    return new BoltBucket(this.#walk, root === 0 ? { inline } : { page: root });
+    return new BoltBucket(this.#walk, root === 0 ? { inline } : { page: root }, this.#depth + 1);
   }
 }
 

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file nri.proto.
  */
 export const file_nri: GenFile = /*@__PURE__*/
-  fileDesc("CglucmkucHJvdG8SDW9wdGltaXplci5ucmkiQAoVUmVnaXN0ZXJQbHVnaW5SZXF1ZXN0EhMKC3BsdWdpbl9uYW1lGAEgASgJEhIKCnBsdWdpbl9pZHgYAiABKAkinQEKEENvbmZpZ3VyZVJlcXVlc3QSDgoGY29uZmlnGAEgASgJEhQKDHJ1bnRpbWVfbmFtZRgCIAEoCRIXCg9ydW50aW1lX3ZlcnNpb24YAyABKAkSHAoUcmVnaXN0cmF0aW9uX3RpbWVvdXQYBCABKAMSFwoPcmVxdWVzdF90aW1lb3V0GAUgASgDEhMKC25yaV92ZXJzaW9uGAYgASgJIiMKEUNvbmZpZ3VyZVJlc3BvbnNlEg4KBmV2ZW50cxgCIAEoBSIiChJTeW5jaHJvbml6ZVJlcXVlc3QSDAoEbW9yZRgDIAEoCCIjChNTeW5jaHJvbml6ZVJlc3BvbnNlEgwKBG1vcmUYAiABKAgijAEKEFN0YXRlQ2hhbmdlRXZlbnQSIwoFZXZlbnQYASABKA4yFC5vcHRpbWl6ZXIubnJpLkV2ZW50EiYKA3BvZBgCIAEoCzIZLm9wdGltaXplci5ucmkuUG9kU2FuZGJveBIrCgljb250YWluZXIYAyABKAsyGC5vcHRpbWl6ZXIubnJpLkNvbnRhaW5lciJnChBDb250YWluZXJSZXF1ZXN0EiYKA3BvZBgBIAEoCzIZLm9wdGltaXplci5ucmkuUG9kU2FuZGJveBIrCgljb250YWluZXIYAiABKAsyGC5vcHRpbWl6ZXIubnJpLkNvbnRhaW5lciKhAgoKUG9kU2FuZGJveBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgsKA3VpZBgDIAEoCRIRCgluYW1lc3BhY2UYBCABKAkSNQoGbGFiZWxzGAUgAygLMiUub3B0aW1pemVyLm5yaS5Qb2RTYW5kYm94LkxhYmVsc0VudHJ5Ej8KC2Fubm90YXRpb25zGAYgAygLMioub3B0aW1pemVyLm5yaS5Qb2RTYW5kYm94LkFubm90YXRpb25zRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEipAMKCUNvbnRhaW5lchIKCgJpZBgBIAEoCRIWCg5wb2Rfc2FuZGJveF9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEiwKBXN0YXRlGAQgASgOMh0ub3B0aW1pemVyLm5yaS5Db250YWluZXJTdGF0ZRI0CgZsYWJlbHMYBSADKAsyJC5vcHRpbWl6ZXIubnJpLkNvbnRhaW5lci5MYWJlbHNFbnRyeRI+Cgthbm5vdGF0aW9ucxgGIAMoCzIpLm9wdGltaXplci5ucmkuQ29udGFpbmVyLkFubm90YXRpb25zRW50cnkSLAoFbGludXgYCyABKAsyHS5vcHRpbWl6ZXIubnJpLkxpbnV4Q29udGFpbmVyEgsKA3BpZBgMIAEoDRIjCgVpbWFnZRgWIAEoCzIULm9wdGltaXplci5ucmkuSW1hZ2UaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiJgoOTGludXhDb250YWluZXISFAoMY2dyb3Vwc19wYXRoGAUgASgJIjwKBUltYWdlEgwKBG5hbWUYASABKAkSDgoGZGlnZXN0GAIgASgJEhUKDWNvbmZpZ19kaWdlc3QYAyABKAkqxAMKBUV2ZW50EhEKDUVWRU5UX1VOS05PV04QABIZChVFVkVOVF9SVU5fUE9EX1NBTkRCT1gQARIaChZFVkVOVF9TVE9QX1BPRF9TQU5EQk9YEAISHAoYRVZFTlRfUkVNT1ZFX1BPRF9TQU5EQk9YEAMSGgoWRVZFTlRfQ1JFQVRFX0NPTlRBSU5FUhAEEh8KG0VWRU5UX1BPU1RfQ1JFQVRFX0NPTlRBSU5FUhAFEhkKFUVWRU5UX1NUQVJUX0NPTlRBSU5FUhAGEh4KGkVWRU5UX1BPU1RfU1RBUlRfQ09OVEFJTkVSEAcSGgoWRVZFTlRfVVBEQVRFX0NPTlRBSU5FUhAIEh8KG0VWRU5UX1BPU1RfVVBEQVRFX0NPTlRBSU5FUhAJEhgKFEVWRU5UX1NUT1BfQ09OVEFJTkVSEAoSGgoWRVZFTlRfUkVNT1ZFX0NPTlRBSU5FUhALEhwKGEVWRU5UX1VQREFURV9QT0RfU0FOREJPWBAMEiEKHUVWRU5UX1BPU1RfVVBEQVRFX1BPRF9TQU5EQk9YEA0SJwojRVZFTlRfVkFMSURBVEVfQ09OVEFJTkVSX0FESlVTVE1FTlQQDiqgAQoOQ29udGFpbmVyU3RhdGUSGwoXQ09OVEFJTkVSX1NUQVRFX1VOS05PV04QABIbChdDT05UQUlORVJfU1RBVEVfQ1JFQVRFRBABEhoKFkNPTlRBSU5FUl9TVEFURV9QQVVTRUQQAhIbChdDT05UQUlORVJfU1RBVEVfUlVOTklORxADEhsKF0NPTlRBSU5FUl9TVEFURV9TVE9QUEVEEARiBnByb3RvMw");
+  fileDesc("CglucmkucHJvdG8SDW9wdGltaXplci5ucmkiQAoVUmVnaXN0ZXJQbHVnaW5SZXF1ZXN0EhMKC3BsdWdpbl9uYW1lGAEgASgJEhIKCnBsdWdpbl9pZHgYAiABKAkinQEKEENvbmZpZ3VyZVJlcXVlc3QSDgoGY29uZmlnGAEgASgJEhQKDHJ1bnRpbWVfbmFtZRgCIAEoCRIXCg9ydW50aW1lX3ZlcnNpb24YAyABKAkSHAoUcmVnaXN0cmF0aW9uX3RpbWVvdXQYBCABKAMSFwoPcmVxdWVzdF90aW1lb3V0GAUgASgDEhMKC25yaV92ZXJzaW9uGAYgASgJIiMKEUNvbmZpZ3VyZVJlc3BvbnNlEg4KBmV2ZW50cxgCIAEoBSIiChJTeW5jaHJvbml6ZVJlcXVlc3QSDAoEbW9yZRgDIAEoCCJqChFTeW5jaHJvbml6ZWRMaXN0cxInCgRwb2RzGAEgAygLMhkub3B0aW1pemVyLm5yaS5Qb2RTYW5kYm94EiwKCmNvbnRhaW5lcnMYAiADKAsyGC5vcHRpbWl6ZXIubnJpLkNvbnRhaW5lciIjChNTeW5jaHJvbml6ZVJlc3BvbnNlEgwKBG1vcmUYAiABKAgijAEKEFN0YXRlQ2hhbmdlRXZlbnQSIwoFZXZlbnQYASABKA4yFC5vcHRpbWl6ZXIubnJpLkV2ZW50EiYKA3BvZBgCIAEoCzIZLm9wdGltaXplci5ucmkuUG9kU2FuZGJveBIrCgljb250YWluZXIYAyABKAsyGC5vcHRpbWl6ZXIubnJpLkNvbnRhaW5lciJnChBDb250YWluZXJSZXF1ZXN0EiYKA3BvZBgBIAEoCzIZLm9wdGltaXplci5ucmkuUG9kU2FuZGJveBIrCgljb250YWluZXIYAiABKAsyGC5vcHRpbWl6ZXIubnJpLkNvbnRhaW5lciKhAgoKUG9kU2FuZGJveBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEgsKA3VpZBgDIAEoCRIRCgluYW1lc3BhY2UYBCABKAkSNQoGbGFiZWxzGAUgAygLMiUub3B0aW1pemVyLm5yaS5Qb2RTYW5kYm94LkxhYmVsc0VudHJ5Ej8KC2Fubm90YXRpb25zGAYgAygLMioub3B0aW1pemVyLm5yaS5Qb2RTYW5kYm94LkFubm90YXRpb25zRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEipAMKCUNvbnRhaW5lchIKCgJpZBgBIAEoCRIWCg5wb2Rfc2FuZGJveF9pZBgCIAEoCRIMCgRuYW1lGAMgASgJEiwKBXN0YXRlGAQgASgOMh0ub3B0aW1pemVyLm5yaS5Db250YWluZXJTdGF0ZRI0CgZsYWJlbHMYBSADKAsyJC5vcHRpbWl6ZXIubnJpLkNvbnRhaW5lci5MYWJlbHNFbnRyeRI+Cgthbm5vdGF0aW9ucxgGIAMoCzIpLm9wdGltaXplci5ucmkuQ29udGFpbmVyLkFubm90YXRpb25zRW50cnkSLAoFbGludXgYCyABKAsyHS5vcHRpbWl6ZXIubnJpLkxpbnV4Q29udGFpbmVyEgsKA3BpZBgMIAEoDRIjCgVpbWFnZRgWIAEoCzIULm9wdGltaXplci5ucmkuSW1hZ2UaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBBbm5vdGF0aW9uc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiJgoOTGludXhDb250YWluZXISFAoMY2dyb3Vwc19wYXRoGAUgASgJIjwKBUltYWdlEgwKBG5hbWUYASABKAkSDgoGZGlnZXN0GAIgASgJEhUKDWNvbmZpZ19kaWdlc3QYAyABKAkqxAMKBUV2ZW50EhEKDUVWRU5UX1VOS05PV04QABIZChVFVkVOVF9SVU5fUE9EX1NBTkRCT1gQARIaChZFVkVOVF9TVE9QX1BPRF9TQU5EQk9YEAISHAoYRVZFTlRfUkVNT1ZFX1BPRF9TQU5EQk9YEAMSGgoWRVZFTlRfQ1JFQVRFX0NPTlRBSU5FUhAEEh8KG0VWRU5UX1BPU1RfQ1JFQVRFX0NPTlRBSU5FUhAFEhkKFUVWRU5UX1NUQVJUX0NPTlRBSU5FUhAGEh4KGkVWRU5UX1BPU1RfU1RBUlRfQ09OVEFJTkVSEAcSGgoWRVZFTlRfVVBEQVRFX0NPTlRBSU5FUhAIEh8KG0VWRU5UX1BPU1RfVVBEQVRFX0NPTlRBSU5FUhAJEhgKFEVWRU5UX1NUT1BfQ09OVEFJTkVSEAoSGgoWRVZFTlRfUkVNT1ZFX0NPTlRBSU5FUhALEhwKGEVWRU5UX1VQREFURV9QT0RfU0FOREJPWBAMEiEKHUVWRU5UX1BPU1RfVVBEQVRFX1BPRF9TQU5EQk9YEA0SJwojRVZFTlRfVkFMSURBVEVfQ09OVEFJTkVSX0FESlVTVE1FTlQQDiqgAQoOQ29udGFpbmVyU3RhdGUSGwoXQ09OVEFJTkVSX1NUQVRFX1VOS05PV04QABIbChdDT05UQUlORVJfU1RBVEVfQ1JFQVRFRBABEhoKFkNPTlRBSU5FUl9TVEFURV9QQVVTRUQQAhIbChdDT05UQUlORVJfU1RBVEVfUlVOTklORxADEhsKF0NPTlRBSU5FUl9TVEFURV9TVE9QUEVEEARiBnByb3RvMw");
 
 /**
  * NRI 0.2. The first call, from the plugin to the runtime. Field 3, the plugin's NRI version (0.12), is not sent.
@@ -117,7 +117,7 @@ export const ConfigureResponseSchema: GenMessage<ConfigureResponse> = /*@__PURE_
   messageDesc(file_nri, 2);
 
 /**
- * NRI 0.2, with pods (1) and containers (2) that are of no use here. Pre-launched plugins get it since NRI 0.7.
+ * NRI 0.2, with pods (1) and containers (2) that its answer does not need. Pre-launched plugins get it since NRI 0.7.
  *
  * @generated from message optimizer.nri.SynchronizeRequest
  */
@@ -138,6 +138,30 @@ export const SynchronizeRequestSchema: GenMessage<SynchronizeRequest> = /*@__PUR
   messageDesc(file_nri, 3);
 
 /**
+ * The same message, for those who need the lists: they are read after it was answered.
+ *
+ * @generated from message optimizer.nri.SynchronizedLists
+ */
+export type SynchronizedLists = Message<"optimizer.nri.SynchronizedLists"> & {
+  /**
+   * @generated from field: repeated optimizer.nri.PodSandbox pods = 1;
+   */
+  pods: PodSandbox[];
+
+  /**
+   * @generated from field: repeated optimizer.nri.Container containers = 2;
+   */
+  containers: Container[];
+};
+
+/**
+ * Describes the message optimizer.nri.SynchronizedLists.
+ * Use `create(SynchronizedListsSchema)` to create a new message.
+ */
+export const SynchronizedListsSchema: GenMessage<SynchronizedLists> = /*@__PURE__*/
+  messageDesc(file_nri, 4);
+
+/**
  * NRI 0.2.
  *
  * @generated from message optimizer.nri.SynchronizeResponse
@@ -156,7 +180,7 @@ export type SynchronizeResponse = Message<"optimizer.nri.SynchronizeResponse"> &
  * Use `create(SynchronizeResponseSchema)` to create a new message.
  */
 export const SynchronizeResponseSchema: GenMessage<SynchronizeResponse> = /*@__PURE__*/
-  messageDesc(file_nri, 4);
+  messageDesc(file_nri, 5);
 
 /**
  * NRI 0.2. Carries the events that have no call of their own: up to NRI 0.11 that is StartContainer, too.
@@ -187,7 +211,7 @@ export type StateChangeEvent = Message<"optimizer.nri.StateChangeEvent"> & {
  * Use `create(StateChangeEventSchema)` to create a new message.
  */
 export const StateChangeEventSchema: GenMessage<StateChangeEvent> = /*@__PURE__*/
-  messageDesc(file_nri, 5);
+  messageDesc(file_nri, 6);
 
 /**
  * The common shape of StartContainer and RemoveContainer (own calls since NRI 0.12) and StopContainer (NRI 0.2).
@@ -211,7 +235,7 @@ export type ContainerRequest = Message<"optimizer.nri.ContainerRequest"> & {
  * Use `create(ContainerRequestSchema)` to create a new message.
  */
 export const ContainerRequestSchema: GenMessage<ContainerRequest> = /*@__PURE__*/
-  messageDesc(file_nri, 6);
+  messageDesc(file_nri, 7);
 
 /**
  * NRI 0.2.
@@ -255,7 +279,7 @@ export type PodSandbox = Message<"optimizer.nri.PodSandbox"> & {
  * Use `create(PodSandboxSchema)` to create a new message.
  */
 export const PodSandboxSchema: GenMessage<PodSandbox> = /*@__PURE__*/
-  messageDesc(file_nri, 7);
+  messageDesc(file_nri, 8);
 
 /**
  * NRI 0.2 up to field 12.
@@ -318,7 +342,7 @@ export type Container = Message<"optimizer.nri.Container"> & {
  * Use `create(ContainerSchema)` to create a new message.
  */
 export const ContainerSchema: GenMessage<Container> = /*@__PURE__*/
-  messageDesc(file_nri, 8);
+  messageDesc(file_nri, 9);
 
 /**
  * NRI 0.2.
@@ -337,7 +361,7 @@ export type LinuxContainer = Message<"optimizer.nri.LinuxContainer"> & {
  * Use `create(LinuxContainerSchema)` to create a new message.
  */
 export const LinuxContainerSchema: GenMessage<LinuxContainer> = /*@__PURE__*/
-  messageDesc(file_nri, 9);
+  messageDesc(file_nri, 10);
 
 /**
  * NRI 0.12.2.
@@ -370,7 +394,7 @@ export type Image = Message<"optimizer.nri.Image"> & {
  * Use `create(ImageSchema)` to create a new message.
  */
 export const ImageSchema: GenMessage<Image> = /*@__PURE__*/
-  messageDesc(file_nri, 10);
+  messageDesc(file_nri, 11);
 
 /**
  * Lifecycle events. In a mask, event n is the bit 1 << (n - 1). 12 to 14 are known since NRI 0.10.

@@ -4,10 +4,12 @@ import {
   ConfigureResponseSchema,
   type Container,
   ContainerRequestSchema,
+  ContainerState,
   Event,
   type PodSandbox,
   PodSandboxSchema,
   StateChangeEventSchema,
+  SynchronizedListsSchema,
   SynchronizeRequestSchema,
   SynchronizeResponseSchema,
 } from "../gen/nri_pb.ts";
@@ -54,8 +56,17 @@ export interface PluginHandlers {
   stopContainer: ContainerHandler;
   /** The container is deleted, perhaps hours after its stop. Comes only when the mask has this event. */
   removeContainer?: ContainerHandler;
-  /** The runtime has listed what runs. Never called on pre-launched plugins before NRI 0.7. */
-  synchronized?(): void;
+  /**
+   * The runtime has listed what runs. Never called on pre-launched plugins before NRI 0.7. `read` gives the containers: on
+   * a large node that takes longer than an answer may, so it is for later, if at all.
+   */
+  synchronized?(read: () => RunningContainer[]): void;
+}
+
+/** A container that runs already when the plugin connects. */
+export interface RunningContainer {
+  readonly pod: PodSandbox;
+  readonly container: Container;
 }
 
 /** What the service needs from its connection. */
@@ -64,6 +75,7 @@ export interface PluginServiceOptions {
   readonly limits: ReplyLimits;
   readonly onConfigured: () => void;
   readonly onError: (message: string) => void;
+  readonly onAnswer: (event: string, tookMs: number) => void;
 }
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 2000;
@@ -91,7 +103,7 @@ const IDLE_METHODS = [
  * wrong here becomes a report to `onError` and a successful reply.
  */
 export function pluginServices(options: PluginServiceOptions): Services {
-  const { handlers, limits, onConfigured, onError } = options;
+  const { handlers, limits, onConfigured, onError, onAnswer } = options;
   let requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS;
 
   const configure: Handler = async (payload) => {
@@ -109,11 +121,17 @@ export function pluginServices(options: PluginServiceOptions): Services {
     return toBinary(ConfigureResponseSchema, create(ConfigureResponseSchema, { events }));
   };
 
+  /** A long list comes in several. */
+  const parts: Uint8Array[] = [];
   const synchronize: Handler = async (payload) => {
     // An error ends the plugin, and old runtimes with it: one that cannot be read is taken for the last part.
     const request = attempt("Synchronize", onError, () => decodePayload(SynchronizeRequestSchema, payload));
     const more = request?.more ?? false;
-    if (request !== undefined && !more) attempt("Synchronize", onError, () => handlers.synchronized?.());
+    if (request !== undefined) parts.push(payload.slice());
+    if (request !== undefined && !more) {
+      const all = parts.splice(0);
+      attempt("Synchronize", onError, () => handlers.synchronized?.(() => runningContainers(all)));
+    }
     return toBinary(SynchronizeResponseSchema, create(SynchronizeResponseSchema, { more }));
   };
 
@@ -125,9 +143,10 @@ export function pluginServices(options: PluginServiceOptions): Services {
       onError(`${name} failed: the event names no container`);
       return EMPTY;
     }
-    const remainingMs = (context.deadlineMs ?? performance.now() + requestTimeoutMs) - performance.now();
+    const beginMs = performance.now();
+    const remainingMs = (context.deadlineMs ?? beginMs + requestTimeoutMs) - beginMs;
     const budgetMs = replyBudgetMs(remainingMs, limits);
-    const deadlineMs = performance.now() + budgetMs;
+    const deadlineMs = beginMs + budgetMs;
     const { container, pod = create(PodSandboxSchema) } = event;
     await untilBudget({
       act: `${name} of container "${container.id}"`,
@@ -136,6 +155,7 @@ export function pluginServices(options: PluginServiceOptions): Services {
       run: (signal) => handler(pod, container, { deadlineMs, signal }),
       onError,
     });
+    onAnswer(name, performance.now() - beginMs);
     return EMPTY;
   };
 
@@ -160,6 +180,18 @@ export function pluginServices(options: PluginServiceOptions): Services {
       RemoveContainer: ownCall(Event.REMOVE_CONTAINER),
     },
   };
+}
+
+function runningContainers(parts: readonly Uint8Array[]): RunningContainer[] {
+  const lists = parts.map((part) => decodePayload(SynchronizedListsSchema, part));
+  const pods = new Map(lists.flatMap((list) => list.pods.map((pod) => [pod.id, pod])));
+  return lists
+    .flatMap(({ containers }) => containers)
+    .filter(({ id, state }) => id !== "" && state === ContainerState.RUNNING)
+    .map((container) => ({
+      container,
+      pod: pods.get(container.podSandboxId) ?? create(PodSandboxSchema),
+    }));
 }
 
 /** An event, whichever call carried it. Pod events have no container. */

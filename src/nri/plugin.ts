@@ -19,6 +19,8 @@ export interface PluginOptions {
   readonly handlers: PluginHandlers;
   /** Told what went wrong and was answered with success all the same. One line, not ended. */
   readonly onError?: (message: string) => void;
+  /** Told of each answer to a container event that had a handler, and how long the runtime waited for it. */
+  readonly onAnswer?: (event: string, tookMs: number) => void;
   /** How long the runtime may take to answer RegisterPlugin or to configure us. 5 seconds, as in the Go plugins. */
   readonly registrationTimeoutMs?: number;
   /** The longest a handler holds up the runtime. */
@@ -84,6 +86,7 @@ class PluginConnection {
           this.#configured = true;
         },
         onError: options.onError ?? (() => {}),
+        onAnswer: options.onAnswer ?? (() => {}),
       }),
       send: (bytes) => this.#send(ConnectionId.plugin, bytes),
     });

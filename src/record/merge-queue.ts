@@ -12,6 +12,8 @@ export interface MergeQueueOptions {
   readonly merge: MergeLists;
   /** Told once of each merge that fails. */
   readonly onError: (message: string) => void;
+  /** Told of each merge that was tried. */
+  readonly onMerged?: (outcome: "done" | "failed") => void;
 }
 
 /** What waits beyond that is merged in the next round. */
@@ -63,7 +65,7 @@ export class MergeQueue {
 
   /** Takes the path out of the queue, unless the end of the program came between. */
   async #mergeInto(path: string): Promise<void> {
-    const { merge, onError } = this.#options;
+    const { merge, onError, onMerged } = this.#options;
     const { signal } = this.#stop;
     this.#waiting.delete(path);
     try {
@@ -76,9 +78,15 @@ export class MergeQueue {
       await replaceResult(path, (output) => merge(inputs, output, signal));
       await Promise.all(runs.map(removeAll));
     } catch (error) {
-      if (signal.aborted) this.#waiting.add(path);
-      else onError(`Cannot merge runs into ${path}: ${messageOf(error)}; they stay for the next merge`);
+      if (signal.aborted) {
+        this.#waiting.add(path);
+        return;
+      }
+      onError(`Cannot merge runs into ${path}: ${messageOf(error)}; they stay for the next merge`);
+      onMerged?.("failed");
+      return;
     }
+    onMerged?.("done");
   }
 }
 

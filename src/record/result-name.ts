@@ -64,8 +64,11 @@ function cleanFileName(name: string): string | undefined {
   return clean === undefined || reservedEnding.test(clean) ? undefined : clean;
 }
 
-/** Keeps what Kubernetes allows in a name; undefined when nothing that tells anything is left. */
+/**
+ * Keeps what Kubernetes allows in a name, and hides nothing behind a dot; undefined when nothing that tells anything is
+ * left.
+ */
 function cleanPart(name: string): string | undefined {
-  const clean = name.replace(/[^A-Za-z0-9_.-]/g, "_").slice(0, COMPONENT_BYTES_MAX);
+  const clean = name.replace(/[^A-Za-z0-9_.-]|^\./g, "_").slice(0, COMPONENT_BYTES_MAX);
   return /^[._]*$/.test(clean) ? undefined : clean;
 }

@@ -3,7 +3,6 @@ import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
 import { errorCode, SyscallError } from "../sys/errno.ts";
 import { openPatiently } from "./new-file.ts";
-import type { ResultTarget } from "./result-files.ts";
 import { ResultsFolder } from "./results-folder.ts";
 
 /**
@@ -19,7 +18,10 @@ const RECORD_BYTES_MAX = 64 << 20;
 export async function findStanding({
   directory,
   name,
-}: Pick<ResultTarget, "directory" | "name">): Promise<Standing> {
+}: {
+  readonly directory: string;
+  readonly name: string;
+}): Promise<Standing> {
   try {
     await using folder = await ResultsFolder.find(directory, name);
     if (folder === undefined) return "none";

@@ -1,14 +1,23 @@
 import { release } from "node:os";
 import { type CsvStyle, formatBytes } from "../formats/csv.ts";
-import { type EndReason, formatProvenance, isComplete, type Provenance } from "../formats/provenance.ts";
+import {
+  type Counts,
+  type EndReason,
+  formatProvenance,
+  isComplete,
+  type Provenance,
+} from "../formats/provenance.ts";
 import { type FoundLayers, findLayers } from "../image/host-layers.ts";
 import type { LayerReader } from "../image/layers.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
 import { Recording } from "../record/recording.ts";
 import { ResultFiles, type ResultTarget, type Written } from "../record/result-files.ts";
 import { RECORDER } from "../record/temporary.ts";
+import { Gate } from "../trace/gate.ts";
+import type { Mount } from "../trace/mountinfo.ts";
+import { openFiles } from "../trace/open-files.ts";
 import { rootOf } from "../trace/process-mounts.ts";
-import type { ArmOptions, Trace } from "../trace/trace.ts";
+import type { ArmOptions, Trace, TraceObserver } from "../trace/trace.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
 import type { ContainerInfo } from "./container.ts";
@@ -43,7 +52,12 @@ export interface SessionSummary {
   /** For people: `27 files, 3.4 MiB`. */
   readonly amount: string;
   readonly written: Written;
+  readonly counts: Counts;
+  readonly queuePeak: number;
 }
+
+/** How long a mark may take, and whether it may be on the host's root. */
+type Limits = Pick<ArmOptions, "timeoutMs" | "hostRoot">;
 
 /** How long the events that stand in the kernel's queue, and the mark's end, may take when a session ends. */
 const CLOSE_TIMEOUT_MS = 5000;
@@ -89,19 +103,31 @@ export class Session {
    * Begins to trace. Once it resolves, nothing the container opens is missed.
    * Rejects with TraceError; then there is no session, no mark and no file.
    */
-  static async start(
-    options: SessionOptions,
-    limits: Pick<ArmOptions, "timeoutMs" | "hostRoot">,
-  ): Promise<Session> {
+  static async start(options: SessionOptions, limits: Limits): Promise<Session> {
     const root = rootOf(options.pid);
     const session = new Session(options, findLayers(root, options.xattr));
-    session.#trace = await options.tracer.arm({
-      pid: options.pid,
-      root,
-      observer: session.#recording,
-      ...limits,
-    });
+    await session.#arm(root, session.#recording, limits);
     return session;
+  }
+
+  /**
+   * The same for a container that runs already: what it has open is recorded first. The list is never called complete,
+   * since what was opened and closed before is not in it.
+   */
+  static async join(options: SessionOptions, limits: Limits): Promise<Session> {
+    const root = rootOf(options.pid);
+    const session = new Session(options, findLayers(root, options.xattr));
+    const gate = new Gate(session.#recording);
+    await session.#arm(root, gate, limits);
+    session.#recording.fail("the container ran already when its trace began");
+    for (const file of openFiles(options.pid)) session.#recording.open(file);
+    gate.release();
+    return session;
+  }
+
+  async #arm(root: Mount, observer: TraceObserver, limits: Limits): Promise<void> {
+    const { tracer, pid } = this.#options;
+    this.#trace = await tracer.arm({ pid, root, observer, ...limits });
   }
 
   /** Leaves a note, in place of a result, why a container was not traced. A list that is there stays as it is. */
@@ -115,6 +141,11 @@ export class Session {
   /** The final path of the list, there or not. */
   get path(): string {
     return this.#files.path;
+  }
+
+  /** What was seen so far. */
+  get counts(): Readonly<Counts> {
+    return this.#recording.counts;
   }
 
   /** Lets the result appear only after `moment`. To be called at once after start(). */
@@ -148,6 +179,8 @@ export class Session {
       trouble: this.#recording.trouble,
       amount: `${listed} file${listed === 1 ? "" : "s"}, ${formatBytes(listedBytes)}`,
       written,
+      counts: this.#recording.counts,
+      queuePeak: this.#queuePeak,
     };
   }
 

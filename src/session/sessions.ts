@@ -4,9 +4,10 @@ import type { LayerReader } from "../image/layers.ts";
 import { parseReference } from "../image/reference.ts";
 import type { Log } from "../log.ts";
 import { type MergeLists, MergeQueue } from "../record/merge-queue.ts";
-import type { Existing, ResultTarget } from "../record/result-files.ts";
+import type { Existing } from "../record/result-files.ts";
 import { resultName, workloadResultName } from "../record/result-name.ts";
 import { findStanding } from "../record/standing.ts";
+import { TracingCounters, type TracingCounts } from "../status/counters.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { firstPidOfCgroup } from "./cgroup.ts";
 import type { ContainerInfo } from "./container.ts";
@@ -16,7 +17,8 @@ import { workloadName } from "./workload.ts";
 
 /** What the sessions share. */
 export interface SessionsOptions {
-  readonly tracer: Tracer;
+  /** The one that lives; rejects when there is none. */
+  readonly tracer: () => Promise<Tracer>;
   readonly xattr: LayerReader["xattr"];
   readonly log: Log;
   /** Merges lists on disk, in its own time. */
@@ -30,6 +32,9 @@ const START_CEILING_MS = 450;
 
 /** So long a start waits to hear whether there is a list already. */
 const DISK_PATIENCE_MS = 100;
+
+/** Nobody waits for the mark of a container that runs already. */
+const JOIN_TIMEOUT_MS = 5000;
 
 /** In a line of the log. */
 const NAME_CHARS_MAX = 300;
@@ -56,12 +61,20 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #slots = new Map<string, Slot>();
   readonly #merges: MergeQueue;
+  readonly #counters = new TracingCounters();
+  /** The last one that was used. */
+  #tracer: Tracer | undefined;
   #tidyUp: Timer | undefined;
+  #joining: Promise<void> = Promise.resolve();
 
   constructor(options: SessionsOptions) {
     const { merge, log } = options;
     this.#options = options;
-    this.#merges = new MergeQueue({ merge, onError: (message) => log.error(message) });
+    this.#merges = new MergeQueue({
+      merge,
+      onError: (message) => log.error(message),
+      onMerged: (outcome) => this.#counters.merged(outcome),
+    });
   }
 
   /** How many there are. */
@@ -76,13 +89,15 @@ export class Sessions {
    */
   async start(container: ContainerInfo, config: Config, runtime: RuntimeInfo, waitedMs = 0): Promise<void> {
     if (this.#slots.has(container.id)) return; // a second subscription of the same plugin
-    if (!isSelected(container, config)) return;
+    this.#counters.started();
+    if (!isSelected(container, config)) return this.#counters.notTraced("not_selected");
     const name = nameFor(container, config);
     const slot: Slot = { kind: "starting", name, stopped: false };
     this.#slots.set(container.id, slot);
     const ceilingMs = Math.max(0, (this.#options.startCeilingMs ?? START_CEILING_MS) - waitedMs);
     const deadlineMs = performance.now() + ceilingMs;
     const begun = this.#begin(container, slot, { config, runtime, deadlineMs }).catch((error: unknown) => {
+      this.#counters.notTraced("failed");
       this.#options.log.warn(`${label(container)} is not traced: ${messageOf(error)}`);
       this.#release(container.id, slot);
     });
@@ -90,6 +105,37 @@ export class Sessions {
     const timer = setTimeout(ceiling.resolve, ceilingMs);
     await Promise.race([begun, ceiling.promise]);
     clearTimeout(timer);
+  }
+
+  /**
+   * Traces a container that runs already, if there is no list of its name: half a trace must not replace a whole one.
+   * Resolves when that has begun; never rejects. One after the other: nothing waits for them.
+   */
+  join(container: ContainerInfo, config: Config, runtime: RuntimeInfo): Promise<void> {
+    this.#joining = this.#joining
+      .then(() => this.#join(container, config, runtime))
+      .catch((error: unknown) => {
+        this.#options.log.warn(`${label(container)}, which runs already, is not traced: ${messageOf(error)}`);
+      });
+    return this.#joining;
+  }
+
+  async #join(container: ContainerInfo, config: Config, runtime: RuntimeInfo): Promise<void> {
+    const name = nameFor(container, config);
+    if (this.#slots.has(container.id) || !isSelected(container, config)) return;
+    if ([...this.#slots.values()].some((slot) => slot.name === name)) return;
+    if ((await findStanding({ directory: config.persistDir, name })) !== "none") return;
+    const slot: Slot = { kind: "starting", name, stopped: false };
+    this.#slots.set(container.id, slot);
+    try {
+      const options = await this.#optionsFor(container, name, "keep", config, runtime);
+      const limits = { timeoutMs: JOIN_TIMEOUT_MS, hostRoot: "refuse" } as const;
+      this.#record(slot, await Session.join(options, limits), config);
+      this.#counters.joined();
+    } catch (error) {
+      this.#release(container.id, slot);
+      throw error;
+    }
   }
 
   /** Ends the trace of a container that has stopped. Resolves when its result is complete; never rejects. */
@@ -119,35 +165,31 @@ export class Sessions {
     return this.#merges.finish(timeoutMs);
   }
 
+  /** What was counted so far. */
+  counts(): TracingCounts {
+    const running = [...this.#slots.values()].filter((slot) => slot.kind === "recording");
+    return this.#counters.snapshot({
+      running: running.map(({ session }) => session.counts),
+      repeats: this.#tracer?.repeats() ?? 0,
+      queuePeak: this.#tracer?.queuePeak() ?? 0,
+    });
+  }
+
   async #begin(
     container: ContainerInfo,
     slot: Slot & { kind: "starting" },
     { config, runtime, deadlineMs }: Begin,
   ): Promise<void> {
-    const { tracer, xattr, log } = this.#options;
     const existing = await this.#existingFor(container, slot, config);
     if (existing === undefined) {
+      this.#counters.notTraced("kept");
       this.#release(container.id, slot);
       return;
     }
-    const target: ResultTarget = { directory: config.persistDir, name: slot.name, existing };
-    const pid = container.pid || (await firstPidOfCgroup(container.cgroupsPath));
-    if (pid === undefined) throw new Error("the runtime does not tell its process, and its cgroup has none");
+    const options = await this.#optionsFor(container, slot.name, existing, config, runtime);
     const remainingMs = deadlineMs - performance.now();
     // The disk may have taken all the time: the container has begun without us, and half a trace is none.
     if (remainingMs <= 0) throw new Error("no mark was set within the time that a start may wait");
-    const options: SessionOptions = {
-      container,
-      pid,
-      runtime,
-      target,
-      // What is for people is rounded: a merge needs the exact numbers.
-      csvStyle: config.readable && !config.merge ? "readable" : "exact",
-      tracer,
-      xattr,
-      runtimeFiles: config.runtimeFiles,
-      onTrouble: (message) => log.error(`${label(container)}: ${message}`),
-    };
     try {
       const limits = { timeoutMs: remainingMs, hostRoot: "refuse" } as const;
       this.#record(slot, await Session.start(options, limits), config);
@@ -157,8 +199,34 @@ export class Sessions {
     }
   }
 
+  async #optionsFor(
+    container: ContainerInfo,
+    name: string,
+    existing: Existing,
+    config: Config,
+    runtime: RuntimeInfo,
+  ): Promise<SessionOptions> {
+    const { tracer, xattr, log } = this.#options;
+    const pid = container.pid || (await firstPidOfCgroup(container.cgroupsPath));
+    if (pid === undefined) throw new Error("the runtime does not tell its process, and its cgroup has none");
+    this.#tracer = await tracer();
+    return {
+      container,
+      pid,
+      runtime,
+      target: { directory: config.persistDir, name, existing },
+      // What is for people is rounded: a merge needs the exact numbers.
+      csvStyle: config.readable && !config.merge ? "readable" : "exact",
+      tracer: this.#tracer,
+      xattr,
+      runtimeFiles: config.runtimeFiles,
+      onTrouble: (message) => log.error(`${label(container)}: ${message}`),
+    };
+  }
+
   #record(starting: Slot & { kind: "starting" }, session: Session, { merge, timeoutSeconds }: Config): void {
     const { container } = session;
+    this.#counters.traced();
     const timer =
       timeoutSeconds > 0
         ? setTimeout(() => void this.#end(slot, "timeout"), timeoutSeconds * 1000)
@@ -204,6 +272,7 @@ export class Sessions {
     clearTimeout(timer);
     const summary = await session.end(reason);
     if (!this.#release(session.container.id, slot)) return; // another caller waited for the same end
+    this.#counters.ended(summary);
     this.#logEnd(session, summary);
     if (summary.written === "run") this.#merges.add(session.path);
     this.#tidyUpSoon();

@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import type { TracingCounts } from "../status/counters.ts";
 import type { Call, Notice, Request } from "./tracing.ts";
 
 /** A thread that does not even begin with a request for so long hangs: in a dead file system, most likely. */
@@ -24,6 +25,7 @@ export class TracingThread {
   #watch: Timer | undefined;
   #hangs = false;
   #isAble = true;
+  #counts: TracingCounts | undefined;
 
   private constructor({ url, log }: TracingThreadOptions) {
     this.#log = log;
@@ -54,6 +56,17 @@ export class TracingThread {
     return this.#hangs ? Promise.resolve() : promise;
   }
 
+  /** What was counted when it was asked last; undefined before. */
+  get lastCounts(): TracingCounts | undefined {
+    return this.#counts;
+  }
+
+  /** What was counted. One that hangs, or is unable, tells nothing new. */
+  async count(): Promise<TracingCounts | undefined> {
+    if (!this.#hangs) await this.request({ kind: "count" });
+    return this.#counts;
+  }
+
   #receive(notice: Notice): void {
     switch (notice.kind) {
       case "ready":
@@ -65,6 +78,9 @@ export class TracingThread {
         break;
       case "log":
         this.#log[notice.severity](notice.message);
+        break;
+      case "counts":
+        this.#counts = notice.counts;
         break;
       case "done":
         this.#calls.get(notice.id)?.();

@@ -1,6 +1,10 @@
 import { constants } from "node:os";
 
-const names = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+/** Of two names for one number the usual one. */
+const aliases = new Set(["EWOULDBLOCK", "ENOTSUP"]);
+const names = new Map(
+  Object.entries(constants.errno).flatMap(([name, value]) => (aliases.has(name) ? [] : [[value, name]])),
+);
 
 /** What to do about an error of the system, where that is known. */
 const cures: Record<string, string> = {

@@ -4,7 +4,7 @@ import libraryPath from "../../dist/shim.so" with { type: "file" };
 import { SyscallError } from "./errno.ts";
 
 /** Must equal OPT_ABI_VERSION of native/shim.h. */
-const ABI_VERSION = 6;
+const ABI_VERSION = 7;
 
 const MFD_CLOEXEC = 1;
 
@@ -25,6 +25,7 @@ const symbols = {
   opt_queue_peak: { args: ["ptr", "u32"], returns: "i32" },
   opt_repeats: { args: ["ptr"], returns: "i32" },
   opt_stop: { args: ["ptr"], returns: "i32" },
+  opt_become_least: { args: ["u64", "ptr", "ptr"], returns: "i32" },
 } as const satisfies Record<string, FFIFunction>;
 
 /** What a mark covers: the root mount, or every mount of the root's super block. */
@@ -57,6 +58,12 @@ export interface ExecHeldOptions {
   readonly wordFd: number;
 }
 
+/** A system call that failed, and what it was to do. */
+export interface FailedStep {
+  readonly step: string;
+  readonly error: SyscallError;
+}
+
 /** The loaded shim. */
 export interface Shim {
   /** Raises the soft limit of open files to the hard one and returns it. */
@@ -73,7 +80,13 @@ export interface Shim {
    * Becomes a command that waits for a byte on `wordFd`; see native/shim.h. Returns only when that
    * fails, with what went wrong.
    */
-  execHeld(options: ExecHeldOptions): { readonly step: string; readonly error: SyscallError };
+  execHeld(options: ExecHeldOptions): FailedStep;
+  /**
+   * Starts this program anew, as the same process with the same descriptors, with lower priorities and no more
+   * capabilities than `needed` (bits, as in /proc/PID/status). Returns undefined where that was done already, else
+   * what went wrong: then the program goes on as it is. `commandLine` is latin1.
+   */
+  becomeLeast(needed: bigint, commandLine: readonly string[]): FailedStep | undefined;
   /** Throws SyscallError, EPERM without CAP_SYS_ADMIN. `boundedQueue` is for tests of overflow. */
   start(options?: { readonly boundedQueue?: boolean }): NativeTracer;
 }
@@ -108,12 +121,15 @@ export function loadShim(): Shim {
     sendDatagram: (path, bytes) => native.opt_send_datagram(cString(path), bytes, bytes.byteLength) === 0,
     execHeld({ command, rootfs, wordFd }) {
       const words = command.map((word) => Buffer.from(`${word}\0`));
-      const argv = new BigUint64Array([...words.map((word) => BigInt(ptr(word))), 0n]);
       const root = rootfs === undefined ? null : Buffer.from(`${rootfs}\0`);
       const stepOut = new BigUint64Array(1);
-      const returned = native.opt_exec_held(root, argv, wordFd, stepOut);
-      const step = new CString(Number(stepOut[0]) as Pointer).toString();
-      return { step, error: SyscallError.fromReturn(step, returned) };
+      return failedStep(native.opt_exec_held(root, vectorOf(words), wordFd, stepOut), stepOut);
+    },
+    becomeLeast(needed, commandLine) {
+      const words = commandLine.map(cString);
+      const stepOut = new BigUint64Array(1);
+      const returned = native.opt_become_least(needed, vectorOf(words), stepOut);
+      return returned < 0 ? failedStep(returned, stepOut) : undefined;
     },
     start({ boundedQueue = false } = {}) {
       const tracerOut = new BigUint64Array(1);
@@ -152,6 +168,16 @@ export function loadShim(): Shim {
 
 function cString(text: string): Uint8Array {
   return Buffer.from(`${text}\0`, "latin1");
+}
+
+/** What execve() takes for arguments. The words have to outlive it. */
+function vectorOf(words: readonly Uint8Array[]): BigUint64Array {
+  return new BigUint64Array([...words.map((word) => BigInt(ptr(word))), 0n]);
+}
+
+function failedStep(returned: number, stepOut: BigUint64Array): FailedStep {
+  const step = new CString(Number(stepOut[0]) as Pointer).toString();
+  return { step, error: SyscallError.fromReturn(step, returned) };
 }
 
 function check(act: string, returned: number): number {

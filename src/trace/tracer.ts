@@ -44,6 +44,8 @@ export class Tracer {
   readonly #stale = new Set<DeviceNumber>();
   #stream: ByteStream | undefined;
   #ended = false;
+  /** The thread and the group are gone, too. */
+  #stopped = false;
   #ignoring = true;
   #lastToken = 0;
 
@@ -124,9 +126,15 @@ export class Tracer {
     return this.#ended ? 0 : this.#native.repeats();
   }
 
+  /** Whether it has ended, by stop() or by an error that its thread could not survive. */
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   /** Ends everything. Traces that are still active are told that they lose events. */
   stop(): void {
-    if (this.#ended) return;
+    if (this.#stopped) return;
+    this.#stopped = true;
     this.#stream?.close();
     this.#native.stop();
   }
@@ -300,6 +308,7 @@ export class Tracer {
     }
     this.#barrierReached(Number.POSITIVE_INFINITY);
     for (const token of this.#unmarking.keys()) this.#unmarked(token);
+    this.stop();
   }
 }
 

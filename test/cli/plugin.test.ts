@@ -1,5 +1,6 @@
 import { describe, expect } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { ContainerState } from "../../src/gen/nri_pb.ts";
 import type { Reply } from "../helpers/fake-connection.ts";
 import { FakeRuntime } from "../helpers/fake-runtime.ts";
 import { hex } from "../helpers/golden.ts";
@@ -194,6 +195,36 @@ describe("optimizer started by a runtime", () => {
     expect(log.at(-1)).toBe("info the runtime closed the connection");
     expect(await plugin.exited).toBe(0);
   });
+
+  for (const [wanted, lists] of [
+    [true, ["nginx:latest", "nginx:latest.csv", "nginx:latest.json"]],
+    [false, []],
+  ] as const) {
+    rootTest(
+      `with trace_running = ${wanted} a container that runs already leaves ${lists.length} files`,
+      async () => {
+        using folder = temporaryFolder();
+        await using running = await heldContainer({ root: overlay });
+        await using stopped = await heldContainer({ root: overlay });
+        await using plugin = await preLaunch();
+        await plugin.runtime.handshake(settings(folder, `trace_running = ${wanted}\n`));
+        await plugin.runtime.synchronize([
+          [fakeContainer("c1", { pid: running.pid, state: ContainerState.RUNNING })],
+          [fakeContainer("c2", { pid: stopped.pid, state: ContainerState.STOPPED })],
+        ]);
+        // When its mark is there, nobody tells.
+        while (wanted && !existsSync(folder.at("nginx:latest.json"))) {
+          await running.tell("open", "/a");
+          await Bun.sleep(5);
+        }
+        await plugin.runtime.event("StopContainer", fakeContainer("c1"));
+        plugin.runtime.close();
+        await plugin.exited;
+        expect(readdirSync(folder.path).toSorted()).toEqual([...lists]);
+        if (wanted) expect(json(folder)).toMatchObject({ complete: false, reason: "container stopped" });
+      },
+    );
+  }
 
   rootTest("serves without the right to trace, and says so", async () => {
     await using container = await heldContainer({ root: overlay });

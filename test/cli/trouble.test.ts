@@ -81,8 +81,8 @@ describe("optimizer as a plugin", () => {
       }
       plugin.runtime.close();
       const log = await plugin.log();
-      expect(log[1]).toEndWith(`: ${trouble}`);
-      expect(log[2]).toEndWith(`the list is not complete: ${trouble}`);
+      expect(log.some((line) => line.endsWith(`: ${trouble}`))).toBe(true);
+      expect(log.at(-2)).toEndWith(`the list is not complete: ${trouble}`);
       expect(await plugin.exited).toBe(0);
     });
   }

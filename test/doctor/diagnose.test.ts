@@ -1,10 +1,13 @@
 import { describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { diagnose } from "../../src/doctor/diagnose.ts";
 import type {
   Facts,
   HostFacts,
   PersistDirFacts,
   PluginEntry,
+  ProcessRights,
   RuntimeFacts,
   RuntimeReport,
   Trial,
@@ -60,6 +63,8 @@ const persistDir: PersistDirFacts = {
   existing: "/opt/nri/optimizer/results",
   fsType: "ext4",
   freeBytes: 12 * 2 ** 30,
+  uid: 0,
+  mode: 0o755,
 };
 
 const facts: Facts = {
@@ -96,6 +101,23 @@ const withConfig = (text: string | undefined, more: object = {}): Facts => ({
   config: { ...facts.config, text, ...more },
 });
 
+/** An external plugin that runs as a service. */
+const withRights = (more: Partial<ProcessRights>): Facts => {
+  const rights = {
+    capabilities: 0x2c0004n,
+    noNewPrivileges: true,
+    filtered: true,
+    unit: "optimizer.service",
+    ...more,
+  };
+  return withReport({ plugins: [], children: [] }, { external: [{ ...external, rights }] });
+};
+const UNIT = readFileSync(join(import.meta.dir, "../../scripts/install/optimizer.service"), "utf8");
+const withUnit = (text: string): Facts => ({
+  ...facts,
+  service: { path: "/etc/systemd/system/optimizer.service", text },
+});
+
 /** The lines of what is not good. */
 function badLines(findings: readonly Finding[]): string[] {
   const text = formatReport(
@@ -108,7 +130,7 @@ function badLines(findings: readonly Finding[]): string[] {
 test("diagnose() finds all good on a host where all is good", () => {
   expect(formatReport(diagnose(facts), { width: undefined, colours: false })).toBe(
     `good   root          uid 0
-good   capabilities  CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH
+good   capabilities  CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_SYS_CHROOT, CAP_DAC_READ_SEARCH
 good   kernel        Linux 6.18.44
 good   fanotify      a trial saw 7 files being opened
 good   queue         without limit
@@ -147,7 +169,7 @@ describe("diagnose() tells of", () => {
       [
         "WRONG  root          uid 1000: tracing and the runtime's folders need root",
         "    sudo optimizer doctor",
-        "WRONG  capabilities  without CAP_SYS_ADMIN, CAP_SYS_PTRACE: fanotify and mount namespaces are closed; the roots of other users' containers are closed",
+        "WRONG  capabilities  without CAP_SYS_ADMIN, CAP_SYS_PTRACE: fanotify and mount namespaces are closed; the roots of containers are closed",
         "                     add CAP_SYS_ADMIN, CAP_SYS_PTRACE to the container's securityContext, or to CapabilityBoundingSet of the unit",
         "WRONG  fanotify      Cannot start tracing with fanotify: EPERM (run as root: this needs CAP_SYS_ADMIN)",
       ],
@@ -156,7 +178,7 @@ describe("diagnose() tells of", () => {
       "a missing capability",
       withHost({ capabilities: 0x1ffffffffffn & ~(1n << 19n) }),
       [
-        "WRONG  capabilities  without CAP_SYS_PTRACE: the roots of other users' containers are closed",
+        "WRONG  capabilities  without CAP_SYS_PTRACE: the roots of containers are closed",
         "                     add CAP_SYS_PTRACE to the container's securityContext, or to CapabilityBoundingSet of the unit",
       ],
     ],
@@ -423,6 +445,68 @@ describe("diagnose() tells of", () => {
       { ...facts, external: [external] },
       ["warn   running       twice, pid 830 of the runtime and pid 900: each traces", "    kill 900"],
     ],
+    ["a plugin with what it needs", withRights({}), []],
+    [
+      "a service without a capability that it needs",
+      withRights({ capabilities: 0x240004n }),
+      [
+        "WRONG  rights        pid 900 lacks CAP_SYS_PTRACE: the roots of containers are closed",
+        "                     add CAP_SYS_PTRACE to CapabilityBoundingSet of optimizer.service",
+      ],
+    ],
+    [
+      "a plugin that lacks what some images need",
+      withRights({ capabilities: 0x2c0000n, unit: undefined }),
+      [
+        "warn   rights        pid 900 lacks CAP_DAC_READ_SEARCH: folders of an image that are closed to others cannot be looked into",
+        "                     add CAP_DAC_READ_SEARCH to what starts it",
+      ],
+    ],
+    [
+      "a plugin with more capabilities than it needs",
+      withRights({ capabilities: 0x1ffffffffffn }),
+      ["warn   rights        pid 900 has more than it needs; its log says why it could not give them up"],
+    ],
+    [
+      "a plugin that may gain privileges",
+      withRights({ noNewPrivileges: false }),
+      ["warn   rights        pid 900 has more than it needs; its log says why it could not give them up"],
+    ],
+    [
+      "a service without a sandbox",
+      withRights({ filtered: false }),
+      [
+        "warn   rights        pid 900: optimizer.service does not filter its system calls",
+        "                     make install-service, and systemctl daemon-reload",
+      ],
+    ],
+    ["a plugin started by hand, without a sandbox", withRights({ filtered: false, unit: undefined }), []],
+    [
+      "a service that does not run",
+      withUnit(UNIT),
+      [
+        "warn   service       /etc/systemd/system/optimizer.service is installed, but does not run",
+        "    systemctl enable --now optimizer.service",
+      ],
+    ],
+    [
+      "a unit with too few capabilities",
+      withUnit(UNIT.replace(" CAP_SYS_PTRACE", "")),
+      [
+        "WRONG  service       /etc/systemd/system/optimizer.service: CapabilityBoundingSet lacks CAP_SYS_PTRACE",
+        "                     make install-service, and systemctl daemon-reload",
+      ],
+    ],
+    [
+      "a unit without a sandbox",
+      withUnit(
+        "[Service]\nExecStart=/usr/local/bin/optimizer plugin\nNoNewPrivileges=no\nProtectSystem=full\n",
+      ),
+      [
+        "warn   service       /etc/systemd/system/optimizer.service has no CapabilityBoundingSet, NoNewPrivileges, RestrictNamespaces, SystemCallFilter",
+        "                     make install-service, and systemctl daemon-reload",
+      ],
+    ],
     [
       "a plugin that was installed after the start",
       withReport({ plugins: [{ ...entry, changedAtMs: BOOT_MS + 5000 }], children: [] }),
@@ -514,6 +598,22 @@ describe("diagnose() tells of", () => {
       ],
     ],
     ["a file system without links that needs none", withDir({ linkError: "EPERM" }, { overwrite: true }), []],
+    [
+      "a folder of somebody else",
+      withDir({ uid: 1000 }),
+      [
+        "WRONG  persist_dir   /opt/nri/optimizer/results belongs to user 1000: the plugin may not write there",
+        "    chown root /opt/nri/optimizer/results",
+      ],
+    ],
+    [
+      "a folder that others may write to",
+      withDir({ mode: 0o1777 }),
+      [
+        "warn   persist_dir   /opt/nri/optimizer/results: others than root can write there, and forge results",
+        "    chmod go-w /opt/nri/optimizer/results",
+      ],
+    ],
     [
       "memory",
       withDir({ fsType: "tmpfs" }),

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { flagOf, parseOpenFiles, parseStat, parseUnit, readProcesses } from "../../src/doctor/processes.ts";
+import {
+  flagOf,
+  parseOpenFiles,
+  parseRights,
+  parseStat,
+  parseUnit,
+  readProcesses,
+} from "../../src/doctor/processes.ts";
 
 test("parseStat() takes a name with blanks and parentheses", () => {
   const rest = `S 1 ${Array.from({ length: 17 }, (_, index) => index).join(" ")} 4711 0`;
@@ -28,6 +35,21 @@ test("parseOpenFiles() knows unlimited", () => {
     soft: 1024,
     hard: Number.POSITIVE_INFINITY,
   });
+});
+
+test("parseRights() reads what a process may do", () => {
+  const status = "Name:\tx\nCapInh:\t0\nCapPrm:\t00000000002c0004\nNoNewPrivs:\t1\nSeccomp:\t2\n";
+  expect(parseRights(status, "x.service")).toEqual({
+    capabilities: 0x2c0004n,
+    noNewPrivileges: true,
+    filtered: true,
+    unit: "x.service",
+  });
+  expect(parseRights(status.replaceAll(/\t[12]\n/g, "\t0\n"), undefined)).toMatchObject({
+    noNewPrivileges: false,
+    filtered: false,
+  });
+  expect(parseRights("", undefined)).toBeUndefined();
 });
 
 for (const [line, value] of [

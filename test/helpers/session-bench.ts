@@ -32,7 +32,7 @@ export async function bench(options: StartOptions & { readonly startCeilingMs?: 
   };
   const { startCeilingMs = 5000 } = options;
   const sessions = new Sessions({
-    tracer,
+    tracer: async () => tracer,
     xattr: loadShim().readXattr,
     log,
     merge: mergeLists,

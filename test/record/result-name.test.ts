@@ -50,7 +50,7 @@ describe("workloadResultName()", () => {
     ["", "prod", "web", "app", "_workloads/prod/web/app/_unnamed"],
     ["app:v1.csv", "prod", "web", "app", "_workloads/prod/web/app/_unnamed"],
     ["", "", "", "", "_workloads/_unnamed/_unnamed/c0ffee/_unnamed"],
-    ["", "..", "../../x", "a/b\n", "_workloads/_unnamed/.._.._x/a_b_/_unnamed"],
+    ["", "..", "../../x", "a/b\n", "_workloads/_unnamed/_._.._x/a_b_/_unnamed"],
     ["", "a.json", "web.csv", "x", "_workloads/a.json/web.csv/x/_unnamed"],
     ["", "n".repeat(300), "web", "x", `_workloads/${"n".repeat(200)}/web/x/_unnamed`],
   ] as const) {

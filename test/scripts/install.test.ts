@@ -16,6 +16,7 @@ const script = join(import.meta.dir, "../../scripts/install/install.sh");
 const template = join(import.meta.dir, "../../scripts/install/02-optimizer-nri-plugin.conf");
 const program = "usr/local/bin/optimizer";
 const plugin = "opt/nri/plugins/02-optimizer-nri-plugin";
+const unit = "etc/systemd/system/optimizer.service";
 const conf = "etc/nri/conf.d/02-optimizer-nri-plugin.conf";
 
 /** A containerd that says it has this version. */
@@ -30,9 +31,13 @@ function fakeContainerd(folder: TemporaryFolder, version: string): string {
   return bin;
 }
 
-async function install(folder: TemporaryFolder, word: string, version = "v2.1.9"): Promise<string> {
+async function install(
+  folder: TemporaryFolder,
+  word: string,
+  { version = "v2.1.9", ...env }: Record<string, string> = {},
+): Promise<string> {
   const child = Bun.spawn(["sh", script, word], {
-    env: { PATH: `${fakeContainerd(folder, version)}:/usr/bin:/bin`, DESTDIR: folder.path },
+    env: { PATH: `${fakeContainerd(folder, version)}:/usr/bin:/bin`, DESTDIR: folder.path, ...env },
     stdout: "pipe",
     stderr: "pipe",
   });
@@ -61,6 +66,16 @@ describe.skipIf(!built)("install.sh", () => {
     expect([program, plugin, conf].filter((path) => existsSync(folder.at(path)))).toEqual([]);
   });
 
+  test("puts a service in its place with the program's own path, and takes it away", async () => {
+    using folder = temporaryFolder();
+    await install(folder, "install-service", { PREFIX: "/opt/tools" });
+    expect(readFileSync(folder.at(unit), "utf8")).toContain("\nExecStart=/opt/tools/bin/optimizer plugin\n");
+    expect(existsSync(folder.at("opt/tools/bin/optimizer"))).toBe(true);
+    expect(existsSync(folder.at(plugin))).toBe(false); // it would trace as well
+    await install(folder, "uninstall", { PREFIX: "/opt/tools" });
+    expect(existsSync(folder.at(unit))).toBe(false);
+  });
+
   test("keeps a configuration that was edited", async () => {
     using folder = temporaryFolder();
     await install(folder, "install");
@@ -84,7 +99,7 @@ describe.skipIf(!built)("install.sh", () => {
         const section = `version = 2\n[plugins."io.containerd.nri.v1.nri"]\n  ${config}\n`;
         writeFileSync(folder.at("etc/containerd/config.toml"), section);
       }
-      const text = await install(folder, "install", version);
+      const text = await install(folder, "install", { version });
       expect(text).toContain(expected);
       if (!expected.startsWith("NRI is on")) expect(text).toContain('[plugins."io.containerd.nri.v1.nri"]\n');
     });

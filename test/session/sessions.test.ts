@@ -391,6 +391,67 @@ describe("Sessions of a configuration", () => {
   });
 });
 
+describe("Sessions.join()", () => {
+  const opened = async (its: Bench, more: Partial<ContainerInfo> = {}, config: Partial<Config> = {}) => {
+    const container = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+    await container.tell("hold", "/a");
+    await its.sessions.join(info("c1", container, more), its.config(config), runtime);
+    return container;
+  };
+
+  rootTest(
+    "records a running container, first what it has open, and never calls the list complete",
+    async () => {
+      await using its = await bench();
+      await using container = await opened(its);
+      await container.tell("open", "/c", "/a");
+      await its.sessions.stop("c1");
+      expect(list(its.folder)).toBe("/a\n/c\n");
+      expect(json(its.folder)).toMatchObject({
+        complete: false,
+        reason: "container stopped",
+        trouble: ["the container ran already when its trace began"],
+      });
+    },
+  );
+
+  rootTest("leaves a list that is there, even a broken one, and takes no container twice", async () => {
+    await using its = await bench();
+    mkdirSync(its.folder.at("lists"));
+    writeFileSync(its.folder.at("lists/nginx:latest"), "/old\n");
+    writeFileSync(its.folder.at("lists/nginx:latest.json"), '{"state": "ended", "complete": false}');
+    await using _container = await opened(its, {}, { overwrite: true });
+    expect(its.sessions.size).toBe(0);
+    await using other = await opened(its, { imageReference: "other:1" });
+    await its.sessions.join(info("c1", other, { imageReference: "other:2" }), its.config(), runtime);
+    expect(its.sessions.size).toBe(1);
+    await its.sessions.stop("c1");
+    expect(list(its.folder)).toBe("/old\n");
+    expect(list(its.folder, "other:1")).toBe("/a\n");
+  });
+
+  rootTest("says why a container is not traced", async () => {
+    await using its = await bench();
+    await its.sessions.join(info("c1", { pid: 0 }), its.config(), runtime);
+    expect(its.sessions.size).toBe(0);
+    expect(its.lines).toEqual([
+      `warn ${label("c1")}, which runs already, is not traced: the runtime does not tell its process, and its cgroup has none`,
+    ]);
+  });
+
+  rootTest("a broken list is recorded anew by the next container that starts", async () => {
+    await using its = await bench();
+    await using container = await opened(its);
+    await container.tell("open", "/c");
+    await its.sessions.stop("c1");
+    const next = await its.start("c2");
+    await next.tell("open", "/b");
+    await its.sessions.stop("c2");
+    expect(list(its.folder)).toBe("/b\n");
+    expect(json(its.folder)).toMatchObject({ complete: true });
+  });
+});
+
 describe("Sessions.start() lets a container go on", () => {
   rootTest("without a process", async () => {
     await using its = await bench();

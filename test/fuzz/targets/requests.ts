@@ -81,6 +81,7 @@ async function answer(method: string, payload: Uint8Array, next: () => number): 
     },
     limits: { ceilingMs: 1000, marginMs: 250 },
     onConfigured: () => {},
+    onAnswer: () => {},
     onError: (text) => {
       reports++;
       if (text.includes("Does not hold")) failed.push(text);

@@ -1,0 +1,126 @@
+import type { Counts, EndReason } from "../formats/provenance.ts";
+
+/** Why a container was not traced: it is not to be; a list of that name is kept; it could not. */
+export type NotTraced = "not_selected" | "kept" | "failed";
+
+/** What became of a run that was to be merged into a list: of all that were merged at once. */
+export type MergeOutcome = "done" | "failed";
+
+/** What tracing has done since the program began; plain data, that travels between threads. */
+export interface TracingCounts {
+  /** Containers whose start was told. */
+  readonly started: number;
+  /** Those that ran already included. */
+  readonly traced: number;
+  /** Of the traced ones those that ran already. */
+  readonly joined: number;
+  readonly notTraced: Readonly<Record<NotTraced, number>>;
+  /** Traces that are under way. */
+  readonly running: number;
+  readonly ended: Readonly<Record<EndReason, number>>;
+  /** Of those that ended. */
+  readonly incomplete: number;
+  /** Of all traces, those under way included. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly events: number;
+  readonly lost: number;
+  readonly overflows: number;
+  /** Repeated events that were dropped before they reached a trace. */
+  readonly repeats: number;
+  /** The most events that ever waited in the kernel's queue. */
+  readonly queuePeak: number;
+  readonly merges: Readonly<Record<MergeOutcome, number>>;
+}
+
+/** What is known of a trace when it has ended. */
+interface EndedTrace {
+  readonly reason: EndReason;
+  readonly complete: boolean;
+  readonly counts: Counts;
+  readonly queuePeak: number;
+}
+
+/** What a snapshot has to be told. */
+interface Now {
+  /** Of the traces under way. */
+  readonly running: readonly Counts[];
+  readonly repeats: number;
+  readonly queuePeak: number;
+}
+
+/** Counts what tracing does. */
+export class TracingCounters {
+  #started = 0;
+  #traced = 0;
+  #joined = 0;
+  #incomplete = 0;
+  #queuePeak = 0;
+  readonly #notTraced = { not_selected: 0, kept: 0, failed: 0 } satisfies Record<NotTraced, number>;
+  readonly #merges = { done: 0, failed: 0 } satisfies Record<MergeOutcome, number>;
+  readonly #ended: Record<EndReason, number> = {
+    "container stopped": 0,
+    timeout: 0,
+    "connection lost": 0,
+    terminated: 0,
+    superseded: 0,
+    interrupted: 0,
+    failed: 0,
+  };
+  readonly #sums = { files: 0, bytes: 0, events: 0, lost: 0, overflows: 0 };
+
+  started(): void {
+    this.#started++;
+  }
+
+  traced(): void {
+    this.#traced++;
+  }
+
+  joined(): void {
+    this.#joined++;
+  }
+
+  notTraced(why: NotTraced): void {
+    this.#notTraced[why]++;
+  }
+
+  merged(outcome: MergeOutcome): void {
+    this.#merges[outcome]++;
+  }
+
+  ended({ reason, complete, counts, queuePeak }: EndedTrace): void {
+    this.#ended[reason]++;
+    if (!complete) this.#incomplete++;
+    this.#queuePeak = Math.max(this.#queuePeak, queuePeak);
+    add(this.#sums, counts);
+  }
+
+  snapshot({ running, repeats, queuePeak }: Now): TracingCounts {
+    const sums = { ...this.#sums };
+    for (const counts of running) add(sums, counts);
+    return {
+      started: this.#started,
+      traced: this.#traced,
+      joined: this.#joined,
+      notTraced: { ...this.#notTraced },
+      running: running.length,
+      ended: { ...this.#ended },
+      incomplete: this.#incomplete,
+      ...sums,
+      repeats,
+      queuePeak: Math.max(this.#queuePeak, queuePeak),
+      merges: { ...this.#merges },
+    };
+  }
+}
+
+type Sums = Record<"files" | "bytes" | "events" | "lost" | "overflows", number>;
+
+function add(sums: Sums, { listed, listedBytes, events, lost, overflows }: Counts): void {
+  sums.files += listed;
+  sums.bytes += listedBytes;
+  sums.events += events;
+  sums.lost += lost;
+  sums.overflows += overflows;
+}

@@ -1,0 +1,70 @@
+import { expect, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { CONTAINERD_VERSIONS, Containerd } from "../../scripts/rig/containerd.ts";
+import { Images, STATIC_FILES } from "../../scripts/rig/images.ts";
+import { fetchPackages } from "../../scripts/rig/packages.ts";
+import { ROOT } from "../../scripts/rig/paths.ts";
+import { currentRun } from "../../scripts/rig/sandbox.ts";
+import { waitFor } from "../../scripts/rig/wait.ts";
+import { defaultConfig } from "../../src/config.ts";
+import { DEFAULT_SOCKET_PATH } from "../../src/nri/socket.ts";
+import { NEEDED_CAPABILITIES } from "../../src/sys/capabilities.ts";
+import { readUnit, unitCommand } from "../helpers/unit-sandbox.ts";
+
+const packages = await fetchPackages(console.error);
+const folder = join(currentRun().folder, "service");
+const images = new Images(join(folder, "images"), packages);
+const unit = readUnit(join(ROOT, "scripts/install/optimizer.service"));
+
+test.each([...CONTAINERD_VERSIONS])(
+  "the systemd unit starts the external plugin in its sandbox, and it traces in containerd %s",
+  async (version) => {
+    const results = join(folder, version);
+    const logPath = join(folder, `${version}.log`);
+    mkdirSync(results, { recursive: true });
+    await using containerd = await Containerd.start({ version, packages, nri: {} });
+    mkdirSync(dirname(DEFAULT_SOCKET_PATH), { recursive: true });
+    const socket = `${DEFAULT_SOCKET_PATH}.${version}`;
+    symlinkSync(containerd.paths.nriSocket, socket);
+    const command = unitCommand(unit, [
+      [join(ROOT, "dist/optimizer"), "/usr/local/bin/optimizer"],
+      [results, defaultConfig.persistDir],
+    ]);
+    const child = Bun.spawn([...command, "--socket-path", socket], {
+      stdio: ["ignore", "ignore", Bun.file(logPath)],
+    });
+    const log = () => (existsSync(logPath) ? readFileSync(logPath, "utf8") : "");
+    const of = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, "latin1");
+    await waitFor(() => child.exitCode !== null || log().includes("configured by containerd"), {
+      what: "the service to be configured",
+      explain: log,
+    });
+    expect(log()).toContain(`results go to ${defaultConfig.persistDir}`);
+
+    const status = of("status");
+    const needed = NEEDED_CAPABILITIES.toString(16).padStart(16, "0");
+    for (const set of ["CapPrm", "CapEff", "CapBnd"]) expect(status).toContain(`${set}:\t${needed}\n`);
+    expect(status).toContain("NoNewPrivs:\t1\n");
+    expect(status).toContain("Seccomp:\t2\n");
+    expect(of("mountinfo")).toMatch(/ \/ \/ ro[, ]/);
+
+    const image = await containerd.importImage(await images.static());
+    await using container = await containerd.runContainer({ image: image.id });
+    await container.waitExited();
+    const list = join(results, "static:latest");
+    const record = await waitFor(
+      () => {
+        const found = existsSync(`${list}.json`) && JSON.parse(readFileSync(`${list}.json`, "utf8"));
+        return found.state === "ended" && found;
+      },
+      { what: "the result to be complete", explain: log },
+    );
+    expect(record).toMatchObject({ complete: true, trouble: [], filter: { kind: "image-files" } });
+    expect(readFileSync(list, "utf8").split("\n").slice(0, -1)).toHaveLength(1 + STATIC_FILES);
+
+    child.kill("SIGTERM");
+    expect(await child.exited).toBe(0);
+    expect(log()).not.toMatch(/ (?:warn|error) /);
+  },
+);
