@@ -1,5 +1,5 @@
 import { expect } from "bun:test";
-import { existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, writeFileSync, chmodSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Container, ContainerOptions } from "../../scripts/rig/container.ts";
 import { Containerd, type ContainerdVersion } from "../../scripts/rig/containerd.ts";
@@ -8,10 +8,11 @@ import { busyboxLayer, Images } from "../../scripts/rig/images.ts";
 import type { LayerEntry } from "../../scripts/rig/layers.ts";
 import type { Packages } from "../../scripts/rig/packages.ts";
 import { ROOT } from "../../scripts/rig/paths.ts";
+import { childrenOf } from "../../scripts/rig/processes.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
 import { AnswerTimes } from "./answer-times.ts";
-import { type Fault, matchesLog, type Outcome } from "./fault-table.ts";
+import { matchesLog, type Outcome } from "./fault-table.ts";
 
 /** The name of the result of every container here. */
 export const NAME = "faults:latest";
@@ -20,6 +21,9 @@ export const EXIT_CODE = 7;
 /** Files in /many of the image, named 0000 to 1999 and a long word. */
 const FILES = 2000;
 const LIMIT_MS = 500;
+/** More than the plugin gives to its results when it ends. */
+const EXIT_MS = 8000;
+const LAUNCHED = "02-optimizer-nri-plugin";
 
 /** Opens all files of the image. */
 const ALL = "cat /many/* > /dev/null";
@@ -54,7 +58,9 @@ export class Bed implements AsyncDisposable {
 
   static async start(version: ContainerdVersion, packages: Packages): Promise<Bed> {
     const folder = mkdtempSync(join(currentRun().folder, "faults-"));
-    const containerd = await Containerd.start({ version, packages, nri: {} });
+    const [pluginPath, pluginConfigPath] = [join(folder, "plugins"), join(folder, "conf.d")];
+    for (const path of [pluginPath, pluginConfigPath]) mkdirSync(path);
+    const containerd = await Containerd.start({ version, packages, nri: { pluginPath, pluginConfigPath } });
     const layers = [await busyboxLayer(packages.busybox.folder), manyLayer()];
     const image = await new Images(join(folder, "images"), packages).build({
       names: [`docker.io/library/${NAME}`],
@@ -86,6 +92,21 @@ export class Bed implements AsyncDisposable {
     return Plugin.start(this.containerd.paths.nriSocket, this.path("plugin"), options);
   }
 
+  /** Has containerd start a plugin itself: it is restarted for that. */
+  async launch({ results, inject }: PluginOptions): Promise<LaunchedPlugin> {
+    const log = this.path("plugin.log");
+    const program = join(ROOT, "dist/optimizer-inject");
+    const variable = inject === undefined ? "" : `OPT_INJECT=${inject} `;
+    const path = join(this.#folder, "plugins", LAUNCHED);
+    writeFileSync(path, `#!/bin/sh\n${variable}exec ${program} 2> ${log}\n`, { mode: 0o755 });
+    const config = `persist_dir = ${JSON.stringify(results)}\n`;
+    writeFileSync(join(this.#folder, "conf.d", `${LAUNCHED}.conf`), config);
+    await this.#restart("SIGTERM");
+    const plugin = new LaunchedPlugin(log, results, this.containerd.pid, path);
+    await plugin.says("configured by containerd …");
+    return plugin;
+  }
+
   /** Starts a container that runs `script` and ends with EXIT_CODE. */
   start(script = ALL, more: Partial<ContainerOptions> = {}): Promise<Container> {
     const command = ["sh", "-c", `${script}; exit ${EXIT_CODE}`];
@@ -100,7 +121,7 @@ export class Bed implements AsyncDisposable {
   }
 
   /** Expects that a container which starts now is traced, from its first to its last file. */
-  async expectHealthy(plugin: Plugin): Promise<void> {
+  async expectHealthy(plugin: Watched): Promise<void> {
     const { id } = await this.run();
     const record = await plugin.ended(id);
     expect(record).toMatchObject({ complete: true, trouble: [] });
@@ -117,8 +138,12 @@ export class Bed implements AsyncDisposable {
   }
 
   /** Kills containerd and starts it again. */
-  async restartKilled(): Promise<void> {
-    await this.containerd.kill();
+  restartKilled(): Promise<void> {
+    return this.#restart("SIGKILL");
+  }
+
+  async #restart(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+    await (signal === "SIGTERM" ? this.containerd.stop() : this.containerd.kill());
     await this.containerd.start();
     this.#pid = this.containerd.pid;
   }
@@ -134,55 +159,25 @@ export class Bed implements AsyncDisposable {
   }
 }
 
-/** An external plugin, with the time of its answers. */
-export class Plugin implements AsyncDisposable {
+/** A plugin, by what it writes. */
+class Watched {
   readonly results: string;
-  readonly times: AnswerTimes;
-  readonly #child: Bun.Subprocess;
   readonly #logPath: string;
 
-  private constructor(child: Bun.Subprocess, logPath: string, results: string, times: AnswerTimes) {
-    this.#child = child;
+  constructor(logPath: string, results: string) {
     this.#logPath = logPath;
     this.results = results;
-    this.times = times;
-  }
-
-  static async start(socket: string, path: string, options: PluginOptions): Promise<Plugin> {
-    const { results, inject, name = "optimizer", more = [] } = options;
-    const own = `${path}.sock`;
-    const logPath = `${path}.log`;
-    const times = await AnswerTimes.listen(own, socket);
-    const log = openSync(logPath, "a");
-    const program = join(ROOT, "dist", inject === undefined ? "optimizer" : "optimizer-inject");
-    const child = Bun.spawn(
-      [program, "plugin", "--config", "/dev/null", "--socket-path", own, "--name", name, "--persist-dir", results, ...more],
-      { env: { ...process.env, ...(inject && { OPT_INJECT: inject }) }, stdio: ["ignore", "ignore", log] },
-    );
-    closeSync(log);
-    const plugin = new Plugin(child, logPath, results, times);
-    await plugin.says("configured by containerd …");
-    // The runtime asks it of no container before.
-    await waitFor(() => times.answers.some(({ method }) => method === "Synchronize"), {
-      what: "the plugin to be synchronized",
-      explain: () => plugin.log(),
-    });
-    return plugin;
-  }
-
-  get exited(): Promise<number> {
-    return this.#child.exited;
   }
 
   log(): string {
-    return readFileSync(this.#logPath, "utf8");
+    return existsSync(this.#logPath) ? readFileSync(this.#logPath, "utf8") : "";
   }
 
+  /** Whether it has logged a line that ends so; "…" stands for anything. */
   hasSaid(line: string): boolean {
     return matchesLog(this.log(), line);
   }
 
-  /** Waits for a line of the log; "…" stands for anything. */
   async says(line: string): Promise<void> {
     await waitFor(() => this.hasSaid(line), {
       what: `the plugin to say "${line}"`,
@@ -201,21 +196,82 @@ export class Plugin implements AsyncDisposable {
       { what: `the result of container ${containerId}`, explain: () => this.log() },
     );
   }
+}
+
+/** A plugin that containerd has started. Disposing of it has containerd start none any more. */
+export class LaunchedPlugin extends Watched implements Disposable {
+  readonly #runtimePid: number;
+  readonly #path: string;
+
+  constructor(logPath: string, results: string, runtimePid: number, path: string) {
+    super(logPath, results);
+    this.#runtimePid = runtimePid;
+    this.#path = path;
+  }
+
+  kill(): void {
+    for (const pid of childrenOf(this.#runtimePid)) {
+      if (/^(?:02-)?optimizer/.test(readFileSync(`/proc/${pid}/comm`, "utf8"))) process.kill(pid, "SIGKILL");
+    }
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#path, { force: true });
+  }
+}
+
+/** An external plugin, with the time of its answers. */
+export class Plugin extends Watched implements AsyncDisposable {
+  readonly #times: AnswerTimes;
+  readonly #child: Bun.Subprocess;
+
+  private constructor(child: Bun.Subprocess, logPath: string, results: string, times: AnswerTimes) {
+    super(logPath, results);
+    this.#child = child;
+    this.#times = times;
+  }
+
+  /** Starts one and waits until it is of use, or has ended. */
+  static async start(socket: string, path: string, options: PluginOptions): Promise<Plugin> {
+    const { results, inject, name = "optimizer", more = [] } = options;
+    const [own, logPath] = [`${path}.sock`, `${path}.log`];
+    const times = await AnswerTimes.listen(own, socket);
+    const log = openSync(logPath, "a");
+    const program = join(ROOT, "dist", inject === undefined ? "optimizer" : "optimizer-inject");
+    const words = ["--config", "/dev/null", "--socket-path", own, "--name", name, "--persist-dir", results];
+    const child = Bun.spawn([program, "plugin", ...words, ...more], {
+      env: { ...process.env, ...(inject && { OPT_INJECT: inject }) },
+      stdio: ["ignore", "ignore", log],
+    });
+    closeSync(log);
+    const plugin = new Plugin(child, logPath, results, times);
+    // The runtime asks it of no container before.
+    await waitFor(() => child.exitCode !== null || times.answers.some(({ method }) => method === "Synchronize"), {
+      what: "the plugin to be synchronized",
+      explain: () => plugin.log(),
+    });
+    return plugin;
+  }
+
+  get exited(): Promise<number> {
+    return this.#child.exited;
+  }
 
   /** Ends it without a word of farewell. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#child.exited;
-    this.times[Symbol.dispose]();
+    this.#times[Symbol.dispose]();
   }
 
+  /** Ends it. Throws when the runtime has ever waited too long. */
   async [Symbol.asyncDispose](): Promise<void> {
-    expect(this.times.worstMs()).toBeLessThanOrEqual(LIMIT_MS);
     this.#child.kill("SIGTERM");
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 8000);
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), EXIT_MS);
     await this.#child.exited;
     clearTimeout(timer);
-    this.times[Symbol.dispose]();
+    this.#times[Symbol.dispose]();
+    expect(this.#times.worstMs()).toBeLessThanOrEqual(LIMIT_MS);
   }
 }
 
@@ -262,26 +318,9 @@ function isPartOf(list: string, whole: string): boolean {
   });
 }
 
-/** A program that a runtime starts as its plugin: the one with faults, and with a log that can be read. */
-export function writeLauncher(folder: string, { inject = "" }: { readonly inject?: string }): string {
-  mkdirSync(folder, { recursive: true });
-  const path = join(folder, "02-optimizer-nri-plugin");
-  const log = join(folder, "..", "pre-launched.log");
-  const program = join(ROOT, "dist/optimizer-inject");
-  const variables = inject === "" ? "" : `OPT_INJECT=${inject} `;
-  writeFileSync(path, `#!/bin/sh\n${variables}exec ${program} 2>> ${log}\n`);
-  chmodSync(path, 0o755);
-  return log;
-}
-
 function* manyLayer(): Generator<LayerEntry> {
   yield { kind: "folder", path: "/many" };
   for (let index = 0; index < FILES; index++) {
     yield { kind: "file", path: `/many/${`${index}`.padStart(4, "0")}-${"x".repeat(40)}`, content: "text\n" };
   }
-}
-
-/** The row's fault as the test's name. */
-export function titleOf({ fault }: Fault): string {
-  return fault;
 }

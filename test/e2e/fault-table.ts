@@ -46,7 +46,7 @@ export const faults = {
   foreign: {
     fault: "a folder of the result belongs to another user",
     outcome: none,
-    log: "error container … Cannot write …: EACCES",
+    log: "warn container … is not traced: Cannot look for …: EACCES",
   },
   hung: {
     fault: "the disk hangs from the beginning, and then is gone",
@@ -79,6 +79,11 @@ export const faults = {
     outcome: incomplete("event lost: ENOMEM"),
     log: "warn container … the list is not complete: event lost: ENOMEM",
   },
+  streamEnds: {
+    fault: "the stream of events breaks",
+    outcome: incomplete("tracer ended"),
+    log: "warn container … the list is not complete: tracer ended",
+  },
   readOnlyRoot: { fault: "the container's root is read-only", outcome: complete, log: WRITTEN },
   threadBlocked: {
     fault: "the tracing thread hangs: a layer of the image lies on a disk that hangs",
@@ -105,10 +110,20 @@ export const faults = {
     outcome: complete,
     log: WRITTEN,
   },
-  cannotTrace: {
-    fault: "fanotify cannot be had: EMFILE, ENFILE, EIO or ENOMEM",
+  noFanotify: {
+    fault: "an external plugin gets no fanotify group: it ends, with 1",
     outcome: none,
-    log: "error nothing will be traced: Cannot start tracing with fanotify: …",
+    log: "optimizer: Cannot start tracing with fanotify: EMFILE (…)",
+  },
+  launchedNoFanotify: {
+    fault: "a plugin that containerd started gets no fanotify group",
+    outcome: none,
+    log: "error nothing will be traced: Cannot start tracing with fanotify: ENOMEM",
+  },
+  launchedKilled: {
+    fault: "a plugin that containerd started is killed; the next containerd starts it again",
+    outcome: incomplete("the recorder was killed"),
+    log: "info completed 1 result(s) that an earlier run was killed over, …",
   },
 } as const satisfies Record<string, Fault>;
 

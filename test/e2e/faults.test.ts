@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run } from "../../scripts/rig/command.ts";
 import { CONTAINERD_VERSIONS } from "../../scripts/rig/containerd.ts";
@@ -77,12 +77,15 @@ const acts: Record<keyof typeof faults, Act> = {
   foreign: async (bed) => {
     const results = bed.folder("results");
     await using plugin = await bed.plugin({ results, more: ["--list-per", "workload"] });
-    const foreign = join(results, "default");
+    const foreign = join(results, "_workloads");
     mkdirSync(foreign);
     chownSync(foreign, 65534, 65534);
     await bed.run();
     await plugin.says(faults.foreign.log);
-    await expectOutcome(results, faults.foreign.outcome, bed.whole);
+    expect(readdirSync(foreign)).toEqual([]);
+    chownSync(foreign, 0, 0);
+    await bed.run();
+    await plugin.says(faults.missing.log);
   },
   hung: async (bed) => {
     const results = bed.path("results");
@@ -111,7 +114,7 @@ const acts: Record<keyof typeof faults, Act> = {
   },
   slow: async (bed) => {
     const results = bed.path("results");
-    await using _disk = await Disk.mount({ at: results, folder: bed.folder("disk"), delayMs: 100 });
+    await using _disk = await Disk.mount({ at: results, folder: bed.folder("disk"), delayMs: 30 });
     await using plugin = await bed.plugin({ results });
     await bed.run();
     await plugin.says(faults.slow.log);
@@ -124,6 +127,13 @@ const acts: Record<keyof typeof faults, Act> = {
   joinFails: withInjection("joinFails", "setns:ENOMEM:0:-1"),
   readFails: withInjection("readFails", "read@drain_main:EIO:3:1"),
   statFails: withInjection("statFails", "statx@stat_fd:ENOMEM:100:1"),
+  streamEnds: async (bed) => {
+    const results = bed.path("results");
+    await using plugin = await bed.plugin({ results, inject: "send:EIO:5:-1" });
+    await bed.run();
+    await plugin.says(faults.streamEnds.log);
+    await expectOutcome(results, faults.streamEnds.outcome, bed.whole);
+  },
   readOnlyRoot: async (bed) => {
     const results = bed.path("results");
     await using plugin = await bed.plugin({ results });
@@ -183,11 +193,48 @@ const acts: Record<keyof typeof faults, Act> = {
     await waitFor(() => [one, other].some((each) => each.hasSaid(faults.twoExternal.log)), { what: "a result" });
     await expectOutcome(results, faults.twoExternal.outcome, bed.whole);
   },
-  twoLaunches: async () => {},
-  cannotTrace: async () => {},
+  noFanotify: async (bed) => {
+    const results = bed.path("results");
+    await using plugin = await bed.plugin({ results, inject: "fanotify_init:EMFILE:0:-1" });
+    expect(await plugin.exited).toBe(1);
+    await bed.run();
+    await plugin.says(faults.noFanotify.log);
+    await expectOutcome(results, faults.noFanotify.outcome, bed.whole);
+  },
+  launchedNoFanotify: async (bed) => {
+    const results = bed.path("results");
+    using plugin = await bed.launch({ results, inject: "fanotify_init:ENOMEM:0:-1" });
+    await bed.run();
+    await plugin.says(faults.launchedNoFanotify.log);
+    await expectOutcome(results, faults.launchedNoFanotify.outcome, bed.whole);
+  },
+  launchedKilled: async (bed) => {
+    const results = bed.path("results");
+    using plugin = await bed.launch({ results });
+    await using container = await bed.start(UNTIL_TOLD);
+    await waitFor(() => existsSync(join(results, `${NAME}.json`)), { what: "the record to begin" });
+    plugin.kill();
+    await bed.run(); // nobody traces it
+    await bed.expectAlive();
+    using again = await bed.launch({ results });
+    await again.says(faults.launchedKilled.log);
+    await expectOutcome(results, faults.launchedKilled.outcome, bed.whole);
+    writeFileSync(`/proc/${container.pid}/root/go`, "");
+    await container.waitExited();
+    await bed.expectHealthy(again);
+  },
+  twoLaunches: async (bed) => {
+    const results = bed.path("results");
+    using launched = await bed.launch({ results });
+    await using external = await bed.plugin({ results, name: "other" });
+    await bed.run();
+    const both = [launched, external];
+    await waitFor(() => both.some((each) => each.hasSaid(faults.twoLaunches.log)), { what: "a result" });
+    await expectOutcome(results, faults.twoLaunches.outcome, bed.whole);
+  },
 };
 
-describe.each([...CONTAINERD_VERSIONS])("containerd %s and an external plugin bear it when", (version) => {
+describe.each([...CONTAINERD_VERSIONS])("in containerd %s a pod notices nothing when", (version) => {
   let bed: Bed;
 
   beforeAll(async () => {

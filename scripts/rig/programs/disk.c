@@ -207,12 +207,13 @@ static void change(const struct fuse_in_header *header, const void *in)
 	case FUSE_UNLINK:
 		reply_errno(unique, unlink(below(header->nodeid, in, path)));
 		return;
+	case FUSE_RENAME:
 	case FUSE_RENAME2: {
-		const struct fuse_rename2_in *rename_in = in;
-		const char *name = (const char *)(rename_in + 1);
+		const char *name = (const char *)in
+			+ (header->opcode == FUSE_RENAME ? sizeof(struct fuse_rename_in) : sizeof(struct fuse_rename2_in));
 
 		below(header->nodeid, name, path);
-		below(rename_in->newdir, name + strlen(name) + 1, other);
+		below(((const struct fuse_rename_in *)in)->newdir, name + strlen(name) + 1, other);
 		reply_errno(unique, move(path, other));
 		return;
 	}
