@@ -6,13 +6,19 @@ const names = new Map(
   Object.entries(constants.errno).flatMap(([name, value]) => (aliases.has(name) ? [] : [[value, name]])),
 );
 
-/** What to do about an error of the system, where that is known. */
-const cures: Record<string, string> = {
+/** What to do about an error of the system, where that is known: of the calls that tracing makes. */
+const tracingCures: Record<string, string> = {
   EPERM: "run as root: this needs CAP_SYS_ADMIN",
   EMFILE: "raise the limit of open files (ulimit -n), or fs.fanotify.max_user_groups",
   ENFILE: "raise fs.file-max",
   ENOSYS: "this kernel has no fanotify: Linux 5.10 with CONFIG_FANOTIFY is needed",
   EOPNOTSUPP: "this kernel or file system is too old for it: Linux 5.10 is needed",
+};
+
+/** The same for files, where EPERM and ENOSYS are a file system's own. */
+const fileCures: Record<string, string> = {
+  EMFILE: "raise the limit of open files (ulimit -n)",
+  ENFILE: "raise fs.file-max",
 };
 
 /** The name of an errno value: `ENOENT` for 2, `errno 4711` for one this system does not know. */
@@ -29,6 +35,7 @@ export class SyscallError extends Error {
     act: string,
     readonly code: string,
     options?: ErrorOptions,
+    cures = tracingCures,
   ) {
     const cure = cures[code];
     super(`Cannot ${act}: ${code}${cure === undefined ? "" : ` (${cure})`}`, options);
@@ -41,7 +48,7 @@ export class SyscallError extends Error {
 
   /** From what a function of `node:fs` threw. */
   static from(act: string, reason: unknown): SyscallError {
-    return new SyscallError(act, errorCode(reason) ?? String(reason), { cause: reason });
+    return new SyscallError(act, errorCode(reason) ?? String(reason), { cause: reason }, fileCures);
   }
 }
 

@@ -3,10 +3,15 @@ import type { FakeConnection } from "./fake-connection.ts";
 import { FakeRuntime } from "./fake-runtime.ts";
 
 const main = join(import.meta.dir, "../../src/main.ts");
-const executable = join(import.meta.dir, "../../dist/optimizer");
+const dist = join(import.meta.dir, "../../dist");
 
-/** What is started: the source, in this Bun, or the one executable that `make optimizer` builds. */
-export type Program = "source" | "built";
+/**
+ * What is started: the source, in this Bun; the one executable that `make optimizer` builds; or the one whose system
+ * calls fail as OPT_INJECT says.
+ */
+export type Program = "source" | "built" | "injected";
+
+const executables = { built: join(dist, "optimizer"), injected: join(dist, "optimizer-inject") } as const;
 
 /** Starts what follows as root, but without the right to trace. */
 export const powerless = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin", "--"];
@@ -35,7 +40,7 @@ export function commandLine(
   before: readonly string[] = [],
   program: Program = "source",
 ): string[] {
-  return [...before, ...(program === "built" ? [executable] : [process.execPath, main]), ...words];
+  return [...before, ...(program === "source" ? [process.execPath, main] : [executables[program]]), ...words];
 }
 
 /** Runs the program to its end: `runProgram("trace", "--", "true")`. */
@@ -75,14 +80,22 @@ export async function preLaunch({
   stderr = "pipe",
   before = [],
   program = "source",
+  inject,
 }: {
   /** A descriptor stays the caller's. */
   readonly stderr?: "pipe" | "ignore" | number;
   readonly before?: readonly string[];
   readonly program?: Program;
+  /** Of the program "injected", see native/inject.h. */
+  readonly inject?: string;
 } = {}): Promise<RunningPlugin> {
   const child = Bun.spawn(commandLine([], before, program), {
-    env: { NRI_PLUGIN_NAME: "optimizer", NRI_PLUGIN_IDX: "02", NRI_PLUGIN_SOCKET: "3" },
+    env: {
+      NRI_PLUGIN_NAME: "optimizer",
+      NRI_PLUGIN_IDX: "02",
+      NRI_PLUGIN_SOCKET: "3",
+      ...(inject && { OPT_INJECT: inject }),
+    },
     stdio: ["ignore", "ignore", stderr, "pipe"],
   });
   const runtime = await FakeRuntime.adopt(child.stdio[3] as number);

@@ -46,6 +46,16 @@ describe("SyscallError", () => {
     expect(error.cause).toBe(cause);
   });
 
+  for (const [code, message] of [
+    ["ENOSYS", "Cannot write it: ENOSYS"],
+    ["EPERM", "Cannot write it: EPERM"],
+    ["EMFILE", "Cannot write it: EMFILE (raise the limit of open files (ulimit -n))"],
+  ] as const) {
+    test(`from() of a file system's ${code} says nothing of tracing`, () => {
+      expect(SyscallError.from("write it", Object.assign(new Error(), { code })).message).toBe(message);
+    });
+  }
+
   test("from() takes whatever was thrown", () => {
     expect(SyscallError.from("read it", "text").message).toBe("Cannot read it: text");
     expect(SyscallError.from("read it", new Error("odd")).message).toBe("Cannot read it: Error: odd");
