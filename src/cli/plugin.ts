@@ -54,7 +54,8 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   await using log = new PluginLog(shim);
   const config = launch.kind === "external" ? readConfigFile(flags, log) : {};
   log.writeTo(combineConfig(config, own).logFile);
-  if ("fd" in launch.source) shim?.setCloseOnExec(launch.source.fd);
+  const { source } = launch;
+  if (shim !== undefined && "fd" in source) attempt(() => shim.setCloseOnExec(source.fd), log);
   const tracing = await startTracing(shim, obstacle, launch, log);
   // One event's mistake must not cost the other containers their traces.
   for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
@@ -83,7 +84,7 @@ async function startTracing(
 ): Promise<TracingThread | undefined> {
   try {
     if (shim === undefined) throw obstacle;
-    raiseOpenFileLimit(shim, log);
+    attempt(() => shim.raiseOpenFileLimit(), log); // with fewer descriptors fewer containers can be traced at a time
     return await TracingThread.start({ url: threadUrl("tracing-main"), log });
   } catch (error) {
     if (kind === "external") throw error;
@@ -92,10 +93,10 @@ async function startTracing(
   }
 }
 
-/** With fewer descriptors fewer containers can be traced at a time, which is better than none. */
-function raiseOpenFileLimit(shim: Shim, log: Log): void {
+/** Does what the plugin is better with, but can be without. */
+function attempt(act: () => void, log: Log): void {
   try {
-    shim.raiseOpenFileLimit();
+    act();
   } catch (error) {
     log.warn(error instanceof Error ? error.message : String(error));
   }

@@ -48,7 +48,7 @@ const processes: Record<
   },
   zombie: async () => {
     // The shell becomes a program that does not wait for its child.
-    const { child, ...parent } = hostProcess(["sh", "-c", "true & echo $!; exec sleep 1000"]);
+    const { child, ...parent } = hostProcess(["sh", "-c", "sleep 0.3 & echo $!; exec sleep 1000"]);
     const { value } = await child.stdout.getReader().read();
     const pid = Number(new TextDecoder().decode(value));
     await waitFor(() => /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8")), {
