@@ -79,6 +79,11 @@ export const faults = {
     outcome: incomplete("event lost: ENOMEM"),
     log: "warn container … the list is not complete: event lost: ENOMEM",
   },
+  streamEnds: {
+    fault: "the stream of events breaks",
+    outcome: note("tracer ended"),
+    log: "warn container … the list is not complete: tracer ended",
+  },
   readOnlyRoot: { fault: "the container's root is read-only", outcome: complete, log: WRITTEN },
   threadBlocked: {
     fault: "the tracing thread hangs: a layer of the image lies on a disk that hangs",

@@ -131,6 +131,8 @@ const acts: Record<keyof typeof faults, Act> = {
   joinFails: withInjection("joinFails", "setns:ENOMEM:0:-1"),
   readFails: withInjection("readFails", "read@drain_main:EIO:3:1"),
   statFails: withInjection("statFails", "statx@stat_fd:ENOMEM:100:1"),
+  // The first records are those of the mark.
+  streamEnds: withInjection("streamEnds", "send:EIO:2:-1"),
   readOnlyRoot: async (bed) => {
     const results = bed.path("results");
     await using plugin = await bed.plugin({ results });
