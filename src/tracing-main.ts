@@ -1,10 +1,11 @@
 import { mergeLists } from "./cli/merge-lists.ts";
 import type { Log } from "./log.ts";
+import { outliveMistakes } from "./mistakes.ts";
 import { Claim, type Lock } from "./record/claim.ts";
 import { recover } from "./record/recovery.ts";
 import { Sessions } from "./session/sessions.ts";
 import { type Call, type Notice, type Request, sharedNowMs } from "./session/tracing.ts";
-import { SyscallError } from "./sys/errno.ts";
+import { messageOf, SyscallError } from "./sys/errno.ts";
 import { loadShim } from "./sys/shim.ts";
 import { TracerSource } from "./trace/tracer-source.ts";
 
@@ -70,12 +71,7 @@ async function serve(sessions: Sessions, lock: Lock, request: Request): Promise<
   }
 }
 
-// One event's mistake must not cost the other containers their traces.
-for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
-  process.on(kind, (reason: unknown) =>
-    log.error(`${kind}: ${reason instanceof Error ? reason.stack : reason}`),
-  );
-}
+outliveMistakes(log);
 
 try {
   const shim = loadShim();
@@ -96,5 +92,5 @@ try {
   };
   tell({ kind: "ready" });
 } catch (error) {
-  tell({ kind: "unable", why: error instanceof Error ? error.message : String(error) });
+  tell({ kind: "unable", why: messageOf(error) });
 }

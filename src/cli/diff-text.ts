@@ -1,6 +1,7 @@
 import { formatBytes } from "../formats/csv.ts";
 import type { ListedFile } from "../formats/listed-file.ts";
 import type { Amount, Difference } from "../lists/diff.ts";
+import { plural } from "../plural.ts";
 import { fileJson } from "../results/json.ts";
 import { paint, shown, type Terminal } from "../sys/terminal.ts";
 
@@ -54,7 +55,7 @@ function section(title: string, files: readonly ListedFile[], all: boolean, term
 
 function amount({ files, bytes }: Amount): string {
   const size = bytes === undefined ? "" : `, ${formatBytes(bytes)}`;
-  return `${files} file${files === 1 ? "" : "s"}${size}`;
+  return plural(files, "file") + size;
 }
 
 function amountJson({ files, bytes }: Amount) {

@@ -1,4 +1,5 @@
 import type { LogLine } from "../log-limit.ts";
+import { plural } from "../plural.ts";
 
 /** Where the lines of a queue go. */
 export interface LogSink {
@@ -121,7 +122,7 @@ export class LogQueue {
   }
 
   #lossLine(): Uint8Array {
-    const text = `${this.#untold} line${this.#untold === 1 ? "" : "s"} of this log lost: ${this.#why}`;
+    const text = `${plural(this.#untold, "line")} of this log lost: ${this.#why}`;
     return this.#options.format({ severity: "warn", text });
   }
 }

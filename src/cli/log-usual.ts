@@ -1,4 +1,4 @@
-import { accessSync, fstatSync, write } from "node:fs";
+import { existsSync, fstatSync, write } from "node:fs";
 import type { LogLine } from "../log-limit.ts";
 import type { LogFigures } from "../status/status.ts";
 import type { Shim } from "../sys/shim.ts";
@@ -34,7 +34,7 @@ class Syslog implements UsualLog {
 
   constructor(shim: Pick<Shim, "sendDatagram">) {
     this.#shim = shim;
-    this.kind = exists(SYSLOG_SOCKET) ? "syslog" : "nowhere";
+    this.kind = existsSync(SYSLOG_SOCKET) ? "syslog" : "nowhere";
   }
 
   get lost(): number {
@@ -100,15 +100,6 @@ function isNullDevice(fd: number): boolean {
 function isFile(fd: number): boolean {
   try {
     return fstatSync(fd).isFile();
-  } catch {
-    return false;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    accessSync(path);
-    return true;
   } catch {
     return false;
   }

@@ -1,4 +1,5 @@
-import { csvHeader, csvRow } from "../formats/csv.ts";
+import { csvHeader } from "../formats/csv.ts";
+import { exactRow } from "../formats/csv-table.ts";
 import { isListable, listLine } from "../formats/list.ts";
 import type { ListedFile } from "../formats/listed-file.ts";
 import { toLatin1 } from "../formats/utf8.ts";
@@ -65,9 +66,7 @@ function* lines(files: readonly ListedFile[]): Generator<string> {
 
 function* rows(files: readonly ListedFile[]): Generator<string> {
   yield csvHeader;
-  for (const { path, sizeBytes = 0, elapsedUs = 0 } of files) {
-    yield csvRow({ path, sizeBytes, elapsedUs }, "exact");
-  }
+  for (const file of files) yield exactRow(file);
 }
 
 /** How many of so many runs are enough. Throws UsageError. */

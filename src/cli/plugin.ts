@@ -1,5 +1,6 @@
 import { type Config, combineConfig, parseConfig } from "../config.ts";
 import type { Log } from "../log.ts";
+import { outliveMistakes } from "../mistakes.ts";
 import { parseEvents, START_AND_STOP } from "../nri/events.ts";
 import { type EndReason, runPlugin } from "../nri/plugin.ts";
 import type { Configuration, PluginHandlers, RunningContainer } from "../nri/plugin-service.ts";
@@ -10,6 +11,7 @@ import { describeSelection } from "../session/selection.ts";
 import type { RuntimeInfo } from "../session/session.ts";
 import { sharedNowMs } from "../session/tracing.ts";
 import { TracingThread } from "../session/tracing-thread.ts";
+import { messageOf } from "../sys/errno.ts";
 import { threadUrl } from "../sys/self-command.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
 import { ExitCode, makeCommand } from "./command.ts";
@@ -57,12 +59,7 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   const { source } = launch;
   if (shim !== undefined && "fd" in source) attempt(() => shim.setCloseOnExec(source.fd), log);
   const tracing = await startTracing(shim, obstacle, launch, log);
-  // One event's mistake must not cost the other containers their traces.
-  for (const kind of ["uncaughtException", "unhandledRejection"] as const) {
-    process.on(kind, (reason: unknown) =>
-      log.error(`${kind}: ${reason instanceof Error ? reason.stack : reason}`),
-    );
-  }
+  outliveMistakes(log);
   const status = new PluginStatus(log, tracing);
   process.on("SIGUSR1", () => void status.report());
   process.on("SIGHUP", () => log.reopen());
@@ -88,7 +85,7 @@ async function startTracing(
     return await TracingThread.start({ url: threadUrl("tracing-main"), log });
   } catch (error) {
     if (kind === "external") throw error;
-    log.error(`nothing will be traced: ${error instanceof Error ? error.message : String(error)}`);
+    log.error(`nothing will be traced: ${messageOf(error)}`);
     return undefined;
   }
 }
@@ -98,7 +95,7 @@ function attempt(act: () => void, log: Log): void {
   try {
     act();
   } catch (error) {
-    log.warn(error instanceof Error ? error.message : String(error));
+    log.warn(messageOf(error));
   }
 }
 
@@ -228,7 +225,7 @@ class Plugin implements PluginHandlers {
       }
       return mask | START_AND_STOP;
     } catch (error) {
-      log.error(`configuration: ${error instanceof Error ? error.message : error}; the default stands`);
+      log.error(`configuration: ${messageOf(error)}; the default stands`);
       return START_AND_STOP;
     }
   }

@@ -1,4 +1,5 @@
 import { NriError } from "../nri/error.ts";
+import { messageOf } from "../sys/errno.ts";
 import { version, versionText } from "../version.ts";
 import { type Command, ExitCode } from "./command.ts";
 import { HELD_WORD } from "./held-word.ts";
@@ -58,8 +59,7 @@ export async function run(
   try {
     return await dispatch(words, env);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`optimizer: ${message}\n`);
+    process.stderr.write(`optimizer: ${messageOf(error)}\n`);
     const isUsage = error instanceof UsageError || error instanceof NriError;
     return isUsage ? ExitCode.usage : ExitCode.failed;
   }

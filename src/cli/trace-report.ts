@@ -2,6 +2,7 @@ import { type CsvFile, csvHeader, csvRow, formatBytes, formatDuration } from "..
 import { isListable, listLine } from "../formats/list.ts";
 import type { Counts } from "../formats/provenance.ts";
 import { jsonText, toLatin1 } from "../formats/utf8.ts";
+import { plural } from "../plural.ts";
 import { printable } from "../sys/terminal.ts";
 
 /** A file of a trace's list. */
@@ -139,8 +140,4 @@ function topFolder(path: string): string {
 
 function sumOf(files: readonly TracedFile[]): number {
   return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -21,10 +21,10 @@ export function checkFlags(rawArgs: readonly string[], args: ArgsDef, takesMany:
       if (positionals-- > 0) continue;
       throw new UsageError(`Unexpected word "${word}"; see --help`);
     }
-    const [flag = "", value] = longForm(word, args).replace(/^--?/, "").split("=", 2);
+    const long = longForm(word, args);
+    const [flag = "", value] = long.replace(/^--?/, "").split("=", 2);
     const name = flag.startsWith("no-") && names.includes(flag.slice(3)) ? flag.slice(3) : flag;
-    if (!names.includes(name) || !longForm(word, args).startsWith("--"))
-      throw new UsageError(unknownFlag(word, names));
+    if (!names.includes(name) || !long.startsWith("--")) throw new UsageError(unknownFlag(word, names));
     if (!takesValue.has(name)) {
       if (value === undefined || value === "true" || value === "false") continue;
       throw new UsageError(`--${name} is either there or not; it takes no value "${value}"`);

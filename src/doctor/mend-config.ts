@@ -1,6 +1,7 @@
 import TOML from "@iarna/toml";
 import { parseConfig } from "../config.ts";
 import { parseEvents } from "../nri/events.ts";
+import { messageOf } from "../sys/errno.ts";
 import { applyEdit, type Edit, editCommand, quote } from "./edit.ts";
 
 /** All that is wrong with the text of the plugin's configuration: parseConfig() and the names of events. */
@@ -14,7 +15,7 @@ export function configProblems(text: string): string[] {
   } catch (error) {
     const index = text.split("\n").findIndex((line) => /^\s*["']?events["']?\s*=/.test(line));
     const place = index < 0 ? "" : `line ${index + 1}: `;
-    return [...problems, `${place}events: ${error instanceof Error ? error.message : error}`];
+    return [...problems, `${place}events: ${messageOf(error)}`];
   }
 }
 

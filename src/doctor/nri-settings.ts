@@ -1,4 +1,5 @@
 import TOML from "@iarna/toml";
+import { messageOf } from "../sys/errno.ts";
 import { applyEdit, createCommand, type Edit, editCommand } from "./edit.ts";
 import type { RuntimeFacts, TextFile } from "./facts.ts";
 import { findKey } from "./toml-lines.ts";
@@ -172,7 +173,7 @@ function asTable(value: unknown): Table {
 
 function tomlProblem(error: unknown): { line: number | undefined; problem: string } {
   const line = (error as { line?: unknown }).line;
-  const [message] = (error instanceof Error ? error.message : String(error)).split("\n");
+  const [message] = messageOf(error).split("\n");
   return {
     line: typeof line === "number" ? line + 1 : undefined,
     problem: `not TOML: ${message?.replace(/ at row \d+, col \d+, pos \d+:?$/, "")}`,

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { errnoName, SyscallError } from "../sys/errno.ts";
+import { errnoName, messageOf, SyscallError } from "../sys/errno.ts";
 import type { NativeTracer, Shim } from "../sys/shim.ts";
 import { openStream } from "../sys/stream.ts";
 import { RecordDecoder, type TraceRecord } from "../trace/records.ts";
@@ -26,7 +26,7 @@ export async function tryTracing(loadShim: () => Shim): Promise<Trial> {
     native = loadShim().start();
   } catch (error) {
     const code = error instanceof SyscallError ? error.code : undefined;
-    return { kind: "failed", message: error instanceof Error ? error.message : String(error), code };
+    return { kind: "failed", message: messageOf(error), code };
   }
   const records: TraceRecord[] = [];
   const decoder = new RecordDecoder();

@@ -1,4 +1,5 @@
 import { csvHeader, csvRow } from "./csv.ts";
+import type { ListedFile } from "./listed-file.ts";
 import { perFile } from "./per-file.ts";
 
 /** The companion table of a result, exact. What is not known is 0: the table has no word for it. */
@@ -6,5 +7,10 @@ export const csv = perFile({
   description: "path,size,elapsed: bytes, microseconds; RFC 4180",
   frame: { head: csvHeader, between: "", tail: "" },
   objections: [],
-  entry: ({ path, sizeBytes = 0, elapsedUs = 0 }) => csvRow({ path, sizeBytes, elapsedUs }, "exact"),
+  entry: exactRow,
 });
+
+/** The row of a file. */
+export function exactRow({ path, sizeBytes = 0, elapsedUs = 0 }: ListedFile): string {
+  return csvRow({ path, sizeBytes, elapsedUs }, "exact");
+}

@@ -13,11 +13,12 @@ import {
   SynchronizeRequestSchema,
   SynchronizeResponseSchema,
 } from "../gen/nri_pb.ts";
+import { messageOf } from "../sys/errno.ts";
 import { decodePayload } from "../ttrpc/payload.ts";
 import type { CallContext, Handler, Services } from "../ttrpc/server.ts";
 import { PLUGIN_SERVICE } from "./connections.ts";
 import { limitMask, START_AND_STOP } from "./events.ts";
-import { describe, type ReplyLimits, replyBudgetMs, untilBudget } from "./watchdog.ts";
+import { type ReplyLimits, replyBudgetMs, untilBudget } from "./watchdog.ts";
 
 /** What the runtime tells when it configures the plugin. */
 export interface Configuration {
@@ -115,7 +116,7 @@ export function pluginServices(options: PluginServiceOptions): Services {
       const mask = handlers.configure({ config, runtimeName, runtimeVersion, nriVersion, requestTimeoutMs });
       events = limitMask(mask, nriVersion);
     } catch (error) {
-      onError(`Configure failed: ${describe(error)}; subscribed to start and stop of containers`);
+      onError(`Configure failed: ${messageOf(error)}; subscribed to start and stop of containers`);
     }
     onConfigured();
     return toBinary(ConfigureResponseSchema, create(ConfigureResponseSchema, { events }));
@@ -233,7 +234,7 @@ function attempt<T>(name: string, onError: (message: string) => void, act: () =>
   try {
     return act();
   } catch (error) {
-    onError(`${name} failed: ${describe(error)}`);
+    onError(`${name} failed: ${messageOf(error)}`);
     return undefined;
   }
 }

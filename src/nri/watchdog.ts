@@ -1,3 +1,5 @@
+import { messageOf } from "../sys/errno.ts";
+
 /** How much of the runtime's patience a handler may use. */
 export interface ReplyLimits {
   /** Left of the deadline for the reply to travel. */
@@ -43,7 +45,7 @@ export async function untilBudget({ act, budgetMs, signal, run, onError }: Budge
   if (either.aborted) over.resolve();
   const work = (async () => run(either))().catch((error: unknown) => {
     // Work that stops because it was told to has nothing to report.
-    if (!either.aborted || error !== either.reason) onError(`${act} failed: ${describe(error)}`);
+    if (!either.aborted || error !== either.reason) onError(`${act} failed: ${messageOf(error)}`);
   });
   try {
     await Promise.race([work, over.promise]);
@@ -51,9 +53,4 @@ export async function untilBudget({ act, budgetMs, signal, run, onError }: Budge
     clearTimeout(timer);
     either.removeEventListener("abort", onAbort);
   }
-}
-
-/** The text of anything thrown. */
-export function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

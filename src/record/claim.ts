@@ -1,7 +1,6 @@
-import { constants } from "node:fs";
 import { type FileHandle, mkdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { create, openPatiently } from "./new-file.ts";
+import { create, openFound } from "./new-file.ts";
 import { lockName, RECORDER } from "./temporary.ts";
 
 /** Locks an open file, without waiting, until it is closed; returns whether it could. */
@@ -37,13 +36,8 @@ export class Claim {
 export async function isGone(directory: string, recorder: string, lock: Lock): Promise<boolean> {
   if (recorder === RECORDER) return false;
   try {
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const file = await openPatiently(join(directory, lockName(recorder)), flags);
-    try {
-      return lock(file.fd);
-    } finally {
-      await file.close();
-    }
+    await using file = await openFound(join(directory, lockName(recorder)));
+    return lock(file.fd);
   } catch {
     return true; // it took its sign away, or never had one
   }

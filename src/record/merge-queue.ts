@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { messageOf } from "../sys/errno.ts";
 import { replaceResult } from "./replace-result.ts";
 import { findRuns, removeAll } from "./temporary.ts";
 
@@ -88,8 +89,4 @@ export class MergeQueue {
     }
     onMerged?.("done");
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -21,6 +21,11 @@ export async function openPatiently(path: string, flags: number): Promise<FileHa
   }
 }
 
+/** Opens what was found at a name for reading: no link is followed, and no pipe waited for. */
+export function openFound(path: string): Promise<FileHandle> {
+  return openPatiently(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+}
+
 /** A new file that is surely ours: whatever lies at the name, be it a link, is taken away first. */
 export async function create(path: string): Promise<FileHandle> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

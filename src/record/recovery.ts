@@ -1,9 +1,10 @@
-import { constants, type Dirent } from "node:fs";
-import { type FileHandle, readdir, rename, stat, unlink } from "node:fs/promises";
+import type { Dirent } from "node:fs";
+import { readdir, rename, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../log.ts";
 import { isGone, type Lock } from "./claim.ts";
-import { openPatiently, writeNew } from "./new-file.ts";
+import { writeNew } from "./new-file.ts";
+import { readOwnRecord } from "./own-record.ts";
 import { recorderOf, temporaryNames } from "./temporary.ts";
 
 export interface RecoveryOptions {
@@ -13,10 +14,6 @@ export interface RecoveryOptions {
   readonly log: Log;
 }
 
-/** It has a number for each of a list's first lines, and those may be many. */
-const RECORD_BYTES_MAX = 64 << 20;
-/** There the state stands: most records are not read any further. */
-const HEAD_BYTES = 512;
 const DEPTH_MAX = 64;
 
 /**
@@ -83,8 +80,8 @@ class Recovery {
 
   async #complete(folder: string, name: string): Promise<void> {
     const path = join(folder, name);
-    const record = await readOpenRecord(path);
-    if (record === undefined) return;
+    const record = await readOwnRecord(path, "recording");
+    if (record?.["state"] !== "recording") return;
     const recorder = record["recorder"];
     if (typeof recorder === "string" && !(await this.#isGone(recorder))) return;
     const temporary = join(folder, temporaryNames("recovery").json);
@@ -109,32 +106,4 @@ class Recovery {
       this.#options.log.warn(`Cannot complete ${path}: ${error}`);
     }
   }
-}
-
-/** The record of a result that is being recorded, as far as it says; undefined for all others. */
-async function readOpenRecord(path: string): Promise<Record<string, unknown> | undefined> {
-  try {
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const file = await openPatiently(path, flags);
-    try {
-      const stats = await file.stat();
-      if (!stats.isFile() || stats.size > RECORD_BYTES_MAX) return undefined;
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-      if (!buffer.toString("latin1", 0, bytesRead).includes('"recording"')) return undefined;
-      const record: unknown = JSON.parse(await readWhole(file, stats.size));
-      const isOpen =
-        typeof record === "object" && record !== null && "state" in record && record.state === "recording";
-      return isOpen ? (record as Record<string, unknown>) : undefined;
-    } finally {
-      await file.close();
-    }
-  } catch {
-    return undefined; // gone, or none of ours
-  }
-}
-
-/** From the beginning, wherever the file was read before. */
-async function readWhole(file: FileHandle, sizeBytes: number): Promise<string> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(sizeBytes), 0, sizeBytes, 0);
-  return buffer.toString("utf8", 0, bytesRead);
 }

@@ -1,8 +1,7 @@
-import { constants } from "node:fs";
 import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
 import { errorCode, SyscallError } from "../sys/errno.ts";
-import { openPatiently } from "./new-file.ts";
+import { readOwnRecord } from "./own-record.ts";
 import { ResultsFolder } from "./results-folder.ts";
 
 /**
@@ -10,9 +9,6 @@ import { ResultsFolder } from "./results-folder.ts";
  * whoever recorded it never completed.
  */
 export type Standing = "none" | "whole" | "broken";
-
-/** The larger ones are of lists that nobody would want to make again. */
-const RECORD_BYTES_MAX = 64 << 20;
 
 /** Looks for the list of that name. Rejects with SyscallError when the folder cannot be read. */
 export async function findStanding({
@@ -39,18 +35,6 @@ function absent(error: unknown): undefined {
 
 /** Only what a record says itself: a list may have been put there by hand, with no record or another one. */
 async function isBroken(path: string): Promise<boolean> {
-  try {
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    await using file = await openPatiently(path, flags);
-    const stats = await file.stat();
-    if (!stats.isFile() || stats.size > RECORD_BYTES_MAX) return false;
-    const record: unknown = JSON.parse(await file.readFile("utf8"));
-    if (typeof record !== "object" || record === null || !("state" in record)) return false;
-    return (
-      record.state === "recording" ||
-      (record.state === "ended" && "complete" in record && record.complete === false)
-    );
-  } catch {
-    return false;
-  }
+  const record = await readOwnRecord(path);
+  return record?.["state"] === "recording" || (record?.["state"] === "ended" && record["complete"] === false);
 }

@@ -1,5 +1,6 @@
 import { formatBytes, formatDuration } from "../formats/csv.ts";
 import type { ListedFile } from "../formats/listed-file.ts";
+import { plural } from "../plural.ts";
 import { cutMiddle, paint, shown, type Terminal, wrap } from "../sys/terminal.ts";
 import type { Detail } from "./detail.ts";
 import { completeWord, formatSecond } from "./list-table.ts";
@@ -151,8 +152,4 @@ function factLines(label: string, text: string, terminal: Terminal): string[] {
     const painted = label === "trouble" ? paint(line, "red", terminal) : line;
     return (line === "" ? head.trimEnd() : head.slice(0, indent)) + painted;
   });
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -10,6 +10,7 @@ import {
 import { type FoundLayers, findLayers } from "../image/host-layers.ts";
 import type { LayerReader } from "../image/layers.ts";
 import { formatReference, parseReference } from "../image/reference.ts";
+import { plural } from "../plural.ts";
 import { Recording } from "../record/recording.ts";
 import { ResultFiles, type ResultTarget, type Written } from "../record/result-files.ts";
 import { RECORDER } from "../record/temporary.ts";
@@ -177,7 +178,7 @@ export class Session {
       reason,
       complete: isComplete({ end: this.#end, trouble: this.#recording.trouble }),
       trouble: this.#recording.trouble,
-      amount: `${listed} file${listed === 1 ? "" : "s"}, ${formatBytes(listedBytes)}`,
+      amount: `${plural(listed, "file")}, ${formatBytes(listedBytes)}`,
       written,
       counts: this.#recording.counts,
       queuePeak: this.#queuePeak,

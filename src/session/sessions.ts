@@ -8,6 +8,7 @@ import type { Existing } from "../record/result-files.ts";
 import { resultName, workloadResultName } from "../record/result-name.ts";
 import { findStanding } from "../record/standing.ts";
 import { TracingCounters, type TracingCounts } from "../status/counters.ts";
+import { messageOf } from "../sys/errno.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { firstPidOfCgroup } from "./cgroup.ts";
 import type { ContainerInfo } from "./container.ts";
@@ -326,8 +327,4 @@ function label({ id, name, pod, imageReference }: ContainerInfo): string {
 
 function short(text: string): string {
   return text.length <= NAME_CHARS_MAX ? text : `${text.slice(0, NAME_CHARS_MAX)}…`;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

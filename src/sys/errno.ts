@@ -52,6 +52,11 @@ export class SyscallError extends Error {
   }
 }
 
+/** The text of anything thrown. */
+export function messageOf(reason: unknown): string {
+  return reason instanceof Error ? reason.message : String(reason);
+}
+
 /** The errno name that an error of `node:fs` carries, or undefined for any other value. */
 export function errorCode(reason: unknown): string | undefined {
   return reason instanceof Error && "code" in reason && typeof reason.code === "string"
