@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 
 /**
- * Runs the stages named on the command line and closes with a line that counts: a test of
- * `bun test` counts as one, any other step too. Exit code 1 if anything failed.
+ * Runs the stages named on the command line and closes with what failed, by name, and a line that
+ * counts: a test of `bun test` counts as one, any other step too. Exit code 1 if anything failed.
  */
 
 interface Step {
@@ -11,6 +11,8 @@ interface Step {
 }
 
 const bin = "node_modules/.bin";
+/** For one unit test. What it waits for may run at the lowest priority, on a busy machine. */
+const UNIT_TIMEOUT_MS = 60_000;
 
 const stages: Record<string, readonly Step[]> = {
   check: [
@@ -20,7 +22,19 @@ const stages: Record<string, readonly Step[]> = {
     { title: "lint and format", command: [`${bin}/biome`, "check", "."] },
     { title: "generated code is fresh", command: [`${bin}/bun`, "scripts/generate.ts", "--check"] },
   ],
-  unit: [{ title: "unit", command: [`${bin}/bun`, "test", "test", "--path-ignore-patterns", "test/e2e/**"] }],
+  unit: [
+    {
+      title: "unit",
+      command: [
+        `${bin}/bun`,
+        "test",
+        `--timeout=${UNIT_TIMEOUT_MS}`,
+        "test",
+        "--path-ignore-patterns",
+        "test/e2e/**",
+      ],
+    },
+  ],
   native: [
     {
       title: "build of the shim with sanitizers",
@@ -33,6 +47,8 @@ const stages: Record<string, readonly Step[]> = {
 };
 
 const total = { passed: 0, failed: 0 };
+/** What failed, for the end of a long log. */
+const failures: string[] = [];
 
 for (const name of process.argv.slice(2)) {
   const steps = stages[name];
@@ -40,6 +56,7 @@ for (const name of process.argv.slice(2)) {
     throw new Error(`Unknown stage ${name}: known are ${Object.keys(stages).join(", ")}`);
   for (const step of steps) await runStep(step);
 }
+if (failures.length > 0) console.log(`\nFailed:\n${failures.join("\n")}`);
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed > 0 ? 1 : 0);
 
@@ -55,7 +72,9 @@ async function runStep({ title, command }: Step): Promise<void> {
     // A runner that ended badly has failed, whatever it counted before.
     total.failed += exitCode === 0 ? failed : Math.max(failed, 1);
   }
-  if (exitCode !== 0) console.log(`== FAILED: ${title} (exit code ${exitCode})`);
+  if (exitCode === 0) return;
+  const tests = output.split("\n").filter((line) => line.startsWith("(fail)"));
+  failures.push(`${title} (exit code ${exitCode})`, ...tests.map((line) => `  ${line}`));
 }
 
 function runAndShow(command: readonly string[]): Promise<{ exitCode: number; output: string }> {

@@ -1,57 +1,61 @@
-import type { FileHandle } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, lstat } from "node:fs/promises";
+import { create, openPatiently } from "./new-file.ts";
+
+/** The code of the error when a name leads to somebody else's file. */
+const REPLACED = "replaced by another recorder";
 
 /**
- * Appends to a file, in order, without ever making the caller wait. Only whole lines reach the
- * file. After an error nothing more is written, and what is there stays a valid prefix.
+ * A file that grows by whole lines, and after an error ends with one: what is there stays a valid prefix. It is open
+ * while it is written, and else holds no descriptor: many of them grow at a time, slowly. So each call says where the
+ * file is by then, and one that another recorder has put there is never touched.
  */
 export class Appender {
-  readonly #file: FileHandle;
+  readonly #inode: number;
   #writtenBytes = 0;
-  #writing: Promise<void> = Promise.resolve();
-  #error: unknown;
 
-  /** Takes ownership of `file`, which must be empty. */
-  constructor(file: FileHandle) {
-    this.#file = file;
+  private constructor(inode: number) {
+    this.#inode = inode;
   }
 
-  /** What ended the writing, or undefined. */
-  get error(): unknown {
-    return this.#error;
+  /** Makes the file, in place of whatever lies there. Rejects with the system's error. */
+  static async create(path: string): Promise<Appender> {
+    await using file = await create(path);
+    return new Appender((await file.stat()).ino);
   }
 
-  /**
-   * Writes whole lines of latin1 text, one character a byte. Resolves when the kernel has them, or
-   * after an error. Never rejects.
-   */
-  append(lines: string): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#write(Buffer.from(lines, "latin1")));
-    return this.#writing;
-  }
-
-  /** Makes it durable and closes the file. Never rejects; see `error`. */
-  async finish(): Promise<void> {
-    await this.#writing;
+  /** Adds whole lines of latin1 text, one character a byte. Rejects with the system's error. Never two at a time. */
+  async append(path: string, lines: string): Promise<void> {
+    await using file = await this.#open(path);
+    const bytes = Buffer.from(lines, "latin1");
     try {
-      await this.#file.datasync();
-    } catch (error) {
-      this.#error ??= error;
-    }
-    await this.#file.close().catch(() => {}); // everything was synced, or failed before
-  }
-
-  async #write(bytes: Buffer): Promise<void> {
-    if (this.#error !== undefined) return;
-    try {
-      for (let offset = 0; offset < bytes.byteLength; ) {
-        const { bytesWritten } = await this.#file.write(bytes, offset);
-        offset += bytesWritten;
+      for (let done = 0; done < bytes.byteLength; ) {
+        const { bytesWritten } = await file.write(bytes, done, undefined, this.#writtenBytes + done);
+        done += bytesWritten;
       }
       this.#writtenBytes += bytes.byteLength;
     } catch (error) {
-      this.#error = error;
-      // A full disk may have taken the half of it.
-      await this.#file.truncate(this.#writtenBytes).catch(() => {});
+      await file.truncate(this.#writtenBytes).catch(() => {}); // a full disk may have taken the half of it
+      throw error;
     }
+  }
+
+  /** Makes it durable. Rejects with the system's error, that of an earlier write included. */
+  async sync(path: string): Promise<void> {
+    await using file = await this.#open(path);
+    await file.datasync();
+  }
+
+  /** Whether the file is there, and nobody else's. */
+  async isAt(path: string): Promise<boolean> {
+    const found = await lstat(path).catch(() => undefined);
+    return found?.ino === this.#inode;
+  }
+
+  async #open(path: string): Promise<FileHandle> {
+    const file = await openPatiently(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    if ((await file.stat()).ino === this.#inode) return file;
+    await file.close();
+    throw Object.assign(new Error("it is another file now"), { code: REPLACED });
   }
 }

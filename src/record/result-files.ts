@@ -1,10 +1,11 @@
-import { link, lstat, rename, unlink } from "node:fs/promises";
+import { link, rename, unlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { type CsvStyle, csvHeader, csvRow } from "../formats/csv.ts";
 import { isListable, listLine } from "../formats/list.ts";
 import { errorCode, SyscallError } from "../sys/errno.ts";
 import { Appender } from "./appender.ts";
-import { create, overwrite, writeNew } from "./new-file.ts";
+import { inTurn } from "./disk-turns.ts";
+import { overwrite, writeNew } from "./new-file.ts";
 import type { RecordedFile } from "./recording.ts";
 import { ResultsFolder } from "./results-folder.ts";
 import { findStanding } from "./standing.ts";
@@ -59,7 +60,7 @@ export class ResultFiles {
   readonly #onError: (error: SyscallError) => void;
   readonly #temporary: Temporary;
   readonly #csvStyle: CsvStyle;
-  #opening: Promise<Opened | undefined> | undefined;
+  #growing: Growing | undefined;
   /** One flush at a time: a second one must not see a half-published result. */
   #flushing: Promise<void> = Promise.resolve();
   #pending: RecordedFile[] = [];
@@ -104,13 +105,12 @@ export class ResultFiles {
   async finish(): Promise<Written> {
     clearTimeout(this.#timer);
     await this.#flush();
-    const opened = await this.#opening;
-    if (opened === undefined) return "nothing";
-    await Promise.all([opened.list.finish(), opened.csv.finish()]);
-    this.#noteErrorsOf(opened);
+    const growing = this.#growing;
+    if (growing === undefined) return "nothing";
     const written = await this.#inFolder(async (folder) => {
+      await this.#sync(growing, folder);
       const isRun = this.#target.existing === "merge";
-      const written = await (isRun ? this.#leaveRun(folder) : this.#complete(folder, opened));
+      const written = await (isRun ? this.#leaveRun(folder) : this.#complete(folder, growing));
       // What has found its place is there no more.
       if (written !== "run") await removeAll(this.#temporaryIn(folder));
       await folder.sync();
@@ -119,13 +119,18 @@ export class ResultFiles {
     return written ?? "nothing";
   }
 
-  async #complete(folder: ResultsFolder, { inode }: Opened): Promise<Written> {
-    if (!this.#placed) return "nothing";
-    const standing = await lstat(folder.at(this.#final.list)).catch(() => undefined);
-    if (standing?.ino !== inode) {
-      this.#fail(Object.assign(new Error("replaced meanwhile"), { code: "replaced by another recorder" }));
-      return "nothing";
+  async #sync({ list, csv }: Growing, folder: ResultsFolder): Promise<void> {
+    const at = this.#growingIn(folder);
+    try {
+      await list.sync(at.list);
+      await csv.sync(at.csv);
+    } catch (error) {
+      this.#fail(error);
     }
+  }
+
+  async #complete(folder: ResultsFolder, { list }: Growing): Promise<Written> {
+    if (!this.#placed || !(await list.isAt(folder.at(this.#final.list)))) return "nothing";
     await this.#writeProvenance(folder, this.#temporary.json, this.#final.json);
     return "result";
   }
@@ -154,11 +159,13 @@ export class ResultFiles {
     });
   }
 
-  /** Undefined when that folder cannot be had, which is told. */
+  /** Undefined when that folder cannot be had, or the act fails, which is told. */
   async #inFolder<T>(act: (folder: ResultsFolder) => Promise<T>): Promise<T | undefined> {
     try {
-      await using folder = await ResultsFolder.make(this.#target.directory, this.#target.name);
-      return await act(folder);
+      return await inTurn(async () => {
+        await using folder = await ResultsFolder.make(this.#target.directory, this.#target.name);
+        return await act(folder);
+      });
     } catch (error) {
       this.#fail(error);
       return undefined;
@@ -175,27 +182,11 @@ export class ResultFiles {
     return { list: folder.at(list), csv: folder.at(csv), json: folder.at(json) };
   }
 
-  /** With the first line: a trace without one touches nothing. */
-  #open(): Promise<Opened | undefined> {
-    this.#opening ??= this.#create();
-    return this.#opening;
-  }
-
-  async #create(): Promise<Opened | undefined> {
-    await this.#writeAfter;
-    return await this.#inFolder(async (folder) => {
-      const names = this.#temporaryIn(folder);
-      const list = await create(names.list);
-      try {
-        const csv = new Appender(await create(names.csv));
-        void csv.append(csvHeader);
-        return { list: new Appender(list), csv, inode: (await list.stat()).ino };
-      } catch (error) {
-        await list.close();
-        await removeAll(names);
-        throw error;
-      }
-    });
+  /** Where list and table are by now. */
+  #growingIn(folder: ResultsFolder): Temporary {
+    if (!this.#placed || this.#target.existing === "merge") return this.#temporaryIn(folder);
+    const { list, csv, json } = this.#final;
+    return { list: folder.at(list), csv: folder.at(csv), json: folder.at(json) };
   }
 
   #flush(): Promise<void> {
@@ -205,29 +196,39 @@ export class ResultFiles {
 
   async #flushNow(): Promise<void> {
     const files = this.#pending;
-    if (files.length === 0) return;
     this.#pending = [];
-    const opened = await this.#open();
-    if (opened === undefined) return;
-    for (let start = 0; start < files.length; start += FILES_PER_WRITE) {
-      await this.#write(opened, files.slice(start, start + FILES_PER_WRITE));
+    if (files.length === 0 || this.#error !== undefined) return;
+    await this.#writeAfter;
+    await this.#inFolder(async (folder) => {
+      this.#growing ??= await this.#create(folder); // a trace without a line touches nothing
+      for (let start = 0; start < files.length; start += FILES_PER_WRITE) {
+        await this.#write(this.#growing, folder, files.slice(start, start + FILES_PER_WRITE));
+      }
+      if (this.#placed || !files.some(({ path }) => isListable(path))) return;
+      if (this.#target.existing === "merge") this.#placed = true;
+      else await this.#publish(folder);
+    });
+  }
+
+  async #create(folder: ResultsFolder): Promise<Growing> {
+    const names = this.#temporaryIn(folder);
+    const list = await Appender.create(names.list);
+    try {
+      const csv = await Appender.create(names.csv);
+      await csv.append(names.csv, csvHeader);
+      return { list, csv };
+    } catch (error) {
+      await removeAll(names);
+      throw error;
     }
-    this.#noteErrorsOf(opened);
-    const isListed = files.some(({ path }) => isListable(path));
-    if (this.#placed || !isListed || this.#error !== undefined) return;
-    if (this.#target.existing === "merge") this.#placed = true;
-    else await this.#inFolder((folder) => this.#publish(folder));
   }
 
-  async #write({ list, csv }: Opened, files: readonly RecordedFile[]): Promise<void> {
+  async #write({ list, csv }: Growing, folder: ResultsFolder, files: readonly RecordedFile[]): Promise<void> {
+    const at = this.#growingIn(folder);
     const lines = files.map(({ path }) => (isListable(path) ? listLine(path) : ""));
+    await list.append(at.list, lines.join(""));
     const rows = files.map((file) => csvRow(file, this.#csvStyle));
-    await Promise.all([list.append(lines.join("")), csv.append(rows.join(""))]);
-  }
-
-  #noteErrorsOf({ list, csv }: Opened): void {
-    const error = list.error ?? csv.error;
-    if (error !== undefined) this.#fail(error);
+    await csv.append(at.csv, rows.join(""));
   }
 
   #fail(error: unknown): void {
@@ -275,9 +276,8 @@ export class ResultFiles {
   }
 }
 
-interface Opened {
+/** The files that grow, from the first line on. */
+interface Growing {
   readonly list: Appender;
   readonly csv: Appender;
-  /** Of the list. */
-  readonly inode: number;
 }

@@ -22,6 +22,7 @@ import type { ArmOptions, Trace, TraceObserver } from "../trace/trace.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
 import type { ContainerInfo } from "./container.ts";
+import { unlessStuck } from "./unless-stuck.ts";
 
 /** Which runtime a container belongs to. */
 export interface RuntimeInfo {
@@ -60,8 +61,11 @@ export interface SessionSummary {
 /** How long a mark may take, and whether it may be on the host's root. */
 type Limits = Pick<ArmOptions, "timeoutMs" | "hostRoot">;
 
-/** How long the events that stand in the kernel's queue, and the mark's end, may take when a session ends. */
-const CLOSE_TIMEOUT_MS = 5000;
+/**
+ * When a session ends it waits for the events that stand in the kernel's queue, many seconds after a storm, and for the
+ * mark's end: but not without an end when nothing comes any more.
+ */
+const CLOSE_PATIENCE_MS = 5000;
 
 /** One container's trace and its result, from the mark to the last byte on disk. */
 export class Session {
@@ -186,14 +190,12 @@ export class Session {
   }
 
   async #closeTrace(trace: Trace, rootLives: boolean): Promise<void> {
-    const late = Promise.withResolvers<"late">();
-    const timer = setTimeout(() => late.resolve("late"), CLOSE_TIMEOUT_MS);
-    if ((await Promise.race([trace.drained(), late.promise])) === "late") {
+    const progress = () => this.#options.tracer.progress();
+    if ((await unlessStuck(trace.drained(), progress, CLOSE_PATIENCE_MS)) === "stuck") {
       this.#recording.fail("events did not arrive in time");
     }
-    const loss = await Promise.race([trace.close(rootLives), late.promise]);
-    if (loss !== undefined && loss !== "late") this.#recording.lost(loss);
-    clearTimeout(timer);
+    const loss = await unlessStuck(trace.close(rootLives), progress, CLOSE_PATIENCE_MS);
+    if (loss !== undefined && loss !== "stuck") this.#recording.lost(loss);
   }
 
   #provenance(length: "full" | "short"): Provenance {

@@ -188,10 +188,10 @@ export class Sessions {
       return;
     }
     const options = await this.#optionsFor(container, slot.name, existing, config, runtime);
-    const remainingMs = deadlineMs - performance.now();
-    // The disk may have taken all the time: the container has begun without us, and half a trace is none.
-    if (remainingMs <= 0) throw new Error("no mark was set within the time that a start may wait");
     try {
+      const remainingMs = deadlineMs - performance.now();
+      // The disk, or other starts, took all the time: the container has begun without us, and half a trace is none.
+      if (remainingMs <= 0) throw new Error("no mark was set within the time that a start may wait");
       const limits = { timeoutMs: remainingMs, hostRoot: "refuse" } as const;
       this.#record(slot, await Session.start(options, limits), config);
     } catch (error) {

@@ -48,6 +48,7 @@ export class Tracer {
   #stopped = false;
   #ignoring = true;
   #lastToken = 0;
+  #handled = 0;
 
   private constructor(native: NativeTracer) {
     this.#native = native;
@@ -95,7 +96,9 @@ export class Tracer {
     this.#traces.set(trace.token, trace);
     const deadline = setTimeout(
       () =>
-        trace.armed.reject(new TraceError("too-late", `Cannot mark process ${pid} within ${timeoutMs} ms`)),
+        trace.armed.reject(
+          new TraceError("too-late", `Cannot mark process ${pid} within ${Math.round(timeoutMs)} ms`),
+        ),
       timeoutMs,
     );
     try {
@@ -124,6 +127,11 @@ export class Tracer {
   /** Repeated events that were dropped before they reached a trace. */
   repeats(): number {
     return this.#ended ? 0 : this.#native.repeats();
+  }
+
+  /** Another number than before when events have arrived meanwhile. */
+  progress(): number {
+    return this.#handled + this.repeats();
   }
 
   /** Whether it has ended, by stop() or by an error that its thread could not survive. */
@@ -218,7 +226,10 @@ export class Tracer {
   }
 
   #receive(chunk: Uint8Array): void {
-    for (const record of this.#decoder.push(chunk)) this.#handle(record);
+    for (const record of this.#decoder.push(chunk)) {
+      this.#handled++;
+      this.#handle(record);
+    }
   }
 
   #handle(record: TraceRecord): void {

@@ -46,12 +46,8 @@ async function startPlugin(folder: TemporaryFolder, limit: string): Promise<Runn
   return plugin;
 }
 
-/** Starts containers of one shared layer and one of their own each. All are let run, traced or not. */
-async function startContainers(
-  stack: AsyncDisposableStack,
-  { runtime }: RunningPlugin,
-  folder: TemporaryFolder,
-): Promise<Traced[]> {
+/** Makes containers of one shared layer and one of their own each, which wait to be started. */
+async function makeContainers(stack: AsyncDisposableStack, folder: TemporaryFolder): Promise<Traced[]> {
   const shared = Array.from({ length: SHARED_FILES }, (_, file) => `/shared/${file}`);
   writeLayer(folder.at("shared"), Object.fromEntries(shared.map((path) => [path, ""])));
   return Promise.all(
@@ -59,23 +55,37 @@ async function startContainers(
       const own = Array.from({ length: 1 + (index % 5) }, (_, file) => `/own/${index}-${file}`);
       const layers = [folder.at("shared"), Object.fromEntries(own.map((path) => [path, ""]))];
       const container = stack.use(await heldContainer({ root: { kind: "overlay", layers } }));
-      const traced = named(`c${index}`, container, [...shared.slice(index % SHARED_FILES), ...own]);
-      expect(await runtime.event("StartContainer", traced.its)).toMatchObject({ code: 0 });
-      return traced;
+      return named(`c${index}`, container, [...shared.slice(index % SHARED_FILES), ...own]);
     }),
   );
 }
 
+/** Tells the plugin of a container's start. All are let run, traced or not. */
+async function start({ runtime }: RunningPlugin, { its }: Traced): Promise<void> {
+  expect(await runtime.event("StartContainer", its)).toMatchObject({ code: 0 });
+}
+
 /** Ends the containers, and waits until all that will be said of them is on disk. */
-async function endAll(all: readonly Traced[], { runtime }: RunningPlugin, folder: TemporaryFolder) {
+async function endAll(all: readonly Traced[], plugin: RunningPlugin, folder: TemporaryFolder) {
+  const { runtime } = plugin;
   await Promise.all(all.map(({ container }) => container.end()));
   await Promise.all(all.map(({ its }) => runtime.event("StopContainer", its)));
   for (const { name } of all) {
     await waitFor(() => recordOf(folder, name).state === "ended", {
       what: `the record of ${name} to be complete`,
       timeoutMs: 20_000,
+      explain: () => explain(plugin, name),
     });
   }
+}
+
+/** What the program says of a container, and the end of all that it says. */
+async function explain(plugin: RunningPlugin, name: string): Promise<string> {
+  plugin.runtime.close();
+  const log = await plugin.log();
+  const id = name.slice(0, name.indexOf(":"));
+  const its = log.filter((line) => line.includes(` ${id} `) || line.includes(name));
+  return [...its, "…", ...log.slice(-10)].join("\n");
 }
 
 function listOf(folder: TemporaryFolder, name: string): string[] {
@@ -92,13 +102,15 @@ test(`${CONTAINERS} containers at once get each its own list, while one of them 
   await using plugin = await startPlugin(folder, "-Sn 1024");
   const before = holdingsOf(plugin.pid);
   await using stack = new AsyncDisposableStack();
-  const all = await startContainers(stack, plugin, folder);
+  const all = await makeContainers(stack, folder);
+  // As runtimes do: they hold a lock while they ask their plugins.
+  for (const each of all) await start(plugin, each);
 
   const stormPaths = Array.from({ length: STORM_FILES }, (_, file) => `/storm/${file}`);
   writeLayer(folder.at("storm"), Object.fromEntries(stormPaths.map((path) => [path, ""])));
   const root = { kind: "overlay", layers: [folder.at("storm")], upper: folder.at("upper") } as const;
   const stormy = named("stormy", stack.use(await heldContainer({ root })), stormPaths);
-  await plugin.runtime.event("StartContainer", stormy.its);
+  await start(plugin, stormy);
   expect(holdingsOf(plugin.pid).marks).toBe(CONTAINERS + 1);
 
   let storming = true;
@@ -138,13 +150,14 @@ test(`${CONTAINERS} containers at once get each its own list, while one of them 
   expect(plugin.runtime.violations).toEqual([]);
 });
 
-// Their lists and tables alone would take 600.
+// Lists and tables that stay open would take 600.
 test(`${CONTAINERS} containers with a hard limit of 500 descriptors: what is missing is told`, async () => {
   using folder = temporaryFolder(MEMORY);
   await using plugin = await startPlugin(folder, "-n 500");
   const before = holdingsOf(plugin.pid);
   await using stack = new AsyncDisposableStack();
-  const all = await startContainers(stack, plugin, folder);
+  const all = await makeContainers(stack, folder);
+  await Promise.all(all.map((each) => start(plugin, each))); // more than there is time for
   await Promise.all(all.map(({ container, paths }) => container.tell("open", ...paths)));
   await endAll(all, plugin, folder);
   const holes: string[] = [];
@@ -156,11 +169,13 @@ test(`${CONTAINERS} containers with a hard limit of 500 descriptors: what is mis
     if (complete) expect({ name, list }).toEqual({ name, list: [...paths] });
     holes.push(...trouble);
   }
-  expect(holes.filter((trouble) => !/EMFILE|^Cannot mark process/.test(trouble))).toEqual([]);
+  expect(holes.filter((trouble) => !/EMFILE|^Cannot mark process|^no mark was set/.test(trouble))).toEqual(
+    [],
+  );
   await waitFor(() => holdingsOf(plugin.pid).descriptors <= before.descriptors, {
     what: "the descriptors to be given back",
   });
   plugin.runtime.close();
   const log = (await plugin.log()).filter((line) => line.includes("the list is not complete"));
-  expect(log).toHaveLength(holes.filter((trouble) => !trouble.startsWith("Cannot mark")).length);
+  expect(log).toHaveLength(holes.filter((trouble) => trouble.includes("EMFILE")).length);
 });

@@ -1,67 +1,80 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { Appender } from "../../src/record/appender.ts";
 import { errorCode } from "../../src/sys/errno.ts";
 import { heldContainer } from "../helpers/held-container.ts";
 import { rootTest } from "../helpers/root.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
-describe("Appender", () => {
-  test("append() resolves when the lines are in the file", async () => {
-    using folder = temporaryFolder();
-    const appender = new Appender(await open(folder.at("list"), "wx"));
-    await appender.append("/a\n/b\n");
-    expect(readFileSync(folder.at("list"), "latin1")).toBe("/a\n/b\n");
-    await appender.append("/c\n");
-    expect(readFileSync(folder.at("list"), "latin1")).toBe("/a\n/b\n/c\n");
-    await appender.finish();
-  });
+const text = (path: string): string => readFileSync(path, "latin1");
 
-  test("append() keeps the order of calls that are not waited for", async () => {
+describe("Appender", () => {
+  test("append() resolves when the lines are in the file, which is open no more", async () => {
     using folder = temporaryFolder();
-    const appender = new Appender(await open(folder.at("list"), "wx"));
-    const lines = Array.from({ length: 500 }, (_, index) => `/file/${index}\n`);
-    for (const line of lines) void appender.append(line);
-    await appender.finish();
-    expect(readFileSync(folder.at("list"), "latin1")).toBe(lines.join(""));
-    expect(appender.error).toBeUndefined();
+    const list = folder.at("list");
+    const descriptors = readdirSync("/proc/self/fd").length;
+    const appender = await Appender.create(list);
+    expect(text(list)).toBe("");
+    await appender.append(list, "/a\n/b\n");
+    expect(text(list)).toBe("/a\n/b\n");
+    await appender.append(list, "/c\n");
+    expect(text(list)).toBe("/a\n/b\n/c\n");
+    await appender.sync(list);
+    expect(readdirSync("/proc/self/fd").length).toBe(descriptors);
   });
 
   test("append() writes bytes, not UTF-8", async () => {
     using folder = temporaryFolder();
-    const appender = new Appender(await open(folder.at("list"), "wx"));
-    void appender.append("/\xff\xc3\n");
-    await appender.finish();
+    const appender = await Appender.create(folder.at("list"));
+    await appender.append(folder.at("list"), "/\xff\xc3\n");
     expect(readFileSync(folder.at("list"))).toEqual(Buffer.from("2fffc30a", "hex"));
   });
 
-  rootTest("append() leaves whole lines on a full disk, and writes nothing more", async () => {
+  test("append() goes on where the file was renamed to", async () => {
+    using folder = temporaryFolder();
+    const appender = await Appender.create(folder.at("temporary"));
+    await appender.append(folder.at("temporary"), "/a\n");
+    renameSync(folder.at("temporary"), folder.at("list"));
+    await appender.append(folder.at("list"), "/b\n");
+    expect(text(folder.at("list"))).toBe("/a\n/b\n");
+    expect(await appender.isAt(folder.at("list"))).toBe(true);
+    expect(await appender.isAt(folder.at("temporary"))).toBe(false);
+  });
+
+  test("touches no file that somebody else has put at its name", async () => {
+    using folder = temporaryFolder();
+    const list = folder.at("list");
+    const appender = await Appender.create(list);
+    writeFileSync(folder.at("other"), "/theirs\n");
+    renameSync(folder.at("other"), list);
+    expect(await appender.isAt(list)).toBe(false);
+    for (const act of [() => appender.append(list, "/a\n"), () => appender.sync(list)]) {
+      expect(await act().catch(errorCode)).toBe("replaced by another recorder");
+    }
+    expect(text(list)).toBe("/theirs\n");
+  });
+
+  test("follows no link", async () => {
+    using folder = temporaryFolder();
+    const appender = await Appender.create(folder.at("list"));
+    symlinkSync(folder.at("list"), folder.at("link"));
+    expect(await appender.append(folder.at("link"), "/a\n").catch(errorCode)).toBe("ELOOP");
+  });
+
+  rootTest("append() leaves whole lines on a full disk", async () => {
     const root = { kind: "mount", fsType: "tmpfs", options: ["size=64k"] } as const;
     await using container = await heldContainer({ root });
-    const appender = new Appender(await open(container.at("/list"), "wx"));
+    const list = container.at("/list");
+    const appender = await Appender.create(list);
     const portions = Array.from({ length: 50 }, (_, portion) =>
       Array.from({ length: 100 }, (__, index) => `/some/where/${portion}/file-${index}\n`).join(""),
     );
-    for (const portion of portions) void appender.append(portion);
-    await appender.append("/last\n");
-    expect(errorCode(appender.error)).toBe("ENOSPC");
-    const written = readFileSync(container.at("/list"), "latin1");
+    let failed: unknown;
+    for (const portion of portions) await appender.append(list, portion).catch((error) => (failed ??= error));
+    expect(errorCode(failed)).toBe("ENOSPC");
+    const written = text(list);
     expect(written.length).toBeGreaterThan(32_000);
     expect(written).toEndWith("/file-99\n");
     expect(portions.join("")).toStartWith(written);
-    await appender.append("/later\n");
-    await appender.finish();
-    expect(readFileSync(container.at("/list"), "latin1")).toBe(written);
-  });
-
-  test("finish() tells an error of the file, and never rejects", async () => {
-    using folder = temporaryFolder();
-    const file = await open(folder.at("list"), "wx");
-    await file.close();
-    const appender = new Appender(file);
-    await appender.append("/a\n");
-    await appender.finish();
-    expect(appender.error).toBeInstanceOf(Error);
   });
 });

@@ -58,10 +58,10 @@ describe("MergeQueue", () => {
     using folder = temporaryFolder();
     const { queue, calls, path, run, errors } = bench(folder);
     run("/a");
-    await queue.finish(5000);
+    await queue.finish(50_000);
     expect(text(path)).toBe("/a\n");
     run("/b");
-    await queue.finish(5000);
+    await queue.finish(50_000);
     expect(text(path)).toBe("/a\n/b\n");
     expect(calls).toEqual([["/a\n"], ["/a\n", "/b\n"]]);
     expect(text(`${path}.json`)).toBe('{"from": 2}');
@@ -79,7 +79,7 @@ describe("MergeQueue", () => {
     run("/x", other);
     for (const line of ["/b", "/c", "/d"]) run(line);
     open.resolve();
-    await queue.finish(5000);
+    await queue.finish(50_000);
     expect(calls).toEqual([["/a\n"], ["/x\n"], ["/a\n", "/b\n", "/c\n", "/d\n"]]);
     expect(text(path)).toBe("/a\n/b\n/c\n/d\n");
     expect(text(other)).toBe("/x\n");
@@ -90,7 +90,7 @@ describe("MergeQueue", () => {
     const { queue, calls, path, leave } = bench(folder);
     for (let index = 0; index < 250; index++) leave(`/${index}`);
     queue.add(path);
-    await queue.finish(5000);
+    await queue.finish(50_000);
     expect(calls.map((inputs) => inputs.length)).toEqual([100, 101, 51]);
     expect(text(path)).toBe(Array.from({ length: 250 }, (_, index) => `/${index}\n`).join(""));
   });
@@ -103,13 +103,13 @@ describe("MergeQueue", () => {
     });
     writeFileSync(path, "/old\n");
     run("/a");
-    await queue.finish(5000);
+    await queue.finish(50_000);
     expect(errors).toEqual([`Cannot merge runs into ${path}: no space; they stay for the next merge`]);
     expect(text(path)).toBe("/old\n");
     expect(await findRuns(path)).toHaveLength(1);
     fails = false;
     run("/b");
-    await queue.finish(5000);
+    await queue.finish(50_000);
     expect(text(path)).toBe("/old\n/a\n/b\n");
     expect(errors).toHaveLength(1);
   });
@@ -137,7 +137,7 @@ describe("MergeQueue", () => {
     writeFileSync(join(dirname(path), runNames(path, "beef", new Date(0)).list), "/goes/on\n");
     queue.add(path);
     queue.add(folder.at("gone/app:1"));
-    await queue.finish(5000);
+    await queue.finish(50_000);
     expect(calls).toEqual([["/x\n"]]);
     expect(errors).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import type { Config } from "../../src/config.ts";
 import { findResults } from "../../src/results/find-results.ts";
 import type { ContainerInfo } from "../../src/session/container.ts";
@@ -322,7 +322,7 @@ describe("Sessions of a configuration", () => {
     await second.tell("open", "/b", "/c");
     await its.sessions.stop("c1");
     await its.sessions.stop("c2");
-    await its.sessions.finishMerges(10_000);
+    await its.sessions.finishMerges(50_000);
     expect(list(its.folder)).toMatch(/^\/b\n(\/a\n\/c|\/c\n\/a)\n$/);
     expect(json(its.folder)).toMatchObject({
       complete: true,
@@ -331,7 +331,7 @@ describe("Sessions of a configuration", () => {
       merged: { runs: 2, hits: [2, 1, 1] },
     });
     await runOne(its, "c3", {}, { merge: true, readable: true }, "/c");
-    await its.sessions.finishMerges(10_000);
+    await its.sessions.finishMerges(50_000);
     expect(json(its.folder).merged).toMatchObject({ runs: 3, hits: [2, 2, 1] });
     expect(list(its.folder, "nginx:latest.csv")).toMatch(/^path,size,elapsed\n(\/[abc],[123],\d+\n){3}$/);
     expect(names(its.folder)).toEqual(threeFiles);
@@ -349,10 +349,10 @@ describe("Sessions of a configuration", () => {
       await runOne(its, "c1", {}, {}, "/a", "/b");
       const before = threeFiles.map((name) => list(its.folder, name));
       await runOne(its, "c2", {}, { merge: true });
-      await its.sessions.finishMerges(10_000);
+      await its.sessions.finishMerges(50_000);
       expect(threeFiles.map((name) => list(its.folder, name))).toEqual(before);
       await runOne(its, "c3", {}, { merge: true }, "/b");
-      await its.sessions.finishMerges(10_000);
+      await its.sessions.finishMerges(50_000);
       expect(list(its.folder)).toBe("/b\n/a\n");
       expect(json(its.folder).merged.runs).toBe(2);
     },
@@ -377,14 +377,14 @@ describe("Sessions of a configuration", () => {
     };
     writeFileSync(its.folder.at("lists/nginx:latest.json"), JSON.stringify(record));
     await runOne(its, "c1", {}, { merge: true }, "/a");
-    await its.sessions.finishMerges(10_000);
+    await its.sessions.finishMerges(50_000);
     expect(its.lines[1]).toMatch(
       /^error Cannot merge runs into .*\/nginx:latest: optimizer: .* do not belong together; .*; they stay for the next merge$/,
     );
     expect(list(its.folder)).toBe("/old\n");
     unlinkSync(its.folder.at("lists/nginx:latest.json"));
     await runOne(its, "c2", {}, { merge: true }, "/b");
-    await its.sessions.finishMerges(10_000);
+    await its.sessions.finishMerges(50_000);
     expect(json(its.folder).merged.runs).toBe(3);
     expect(list(its.folder).split("\n").toSorted()).toEqual(["", "/a", "/b", "/old"]);
     expect(names(its.folder)).toEqual(threeFiles);
@@ -479,6 +479,17 @@ describe("Sessions.start() lets a container go on", () => {
     expect(its.lines).toEqual([
       `warn ${label("c1")} is not traced: Cannot trace process ${process.pid}: its root is the host's own`,
     ]);
+  });
+
+  rootTest("when other starts took all the time, and leaves a note", async () => {
+    await using its = await bench({ startCeilingMs: 0 });
+    await its.start("c1");
+    const why = "no mark was set within the time that a start may wait";
+    await waitFor("the line in the log", () => its.lines.length > 0);
+    expect(its.lines).toEqual([`warn ${label("c1")} is not traced: ${why}`]);
+    const note = its.folder.at("lists/nginx:latest.json");
+    await waitFor("the note", () => existsSync(note));
+    expect(JSON.parse(readFileSync(note, "utf8"))).toMatchObject({ complete: false, trouble: [why] });
   });
 
   rootTest("after the ceiling, when the mark does not come", async () => {
