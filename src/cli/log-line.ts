@@ -5,10 +5,14 @@ export function formatLine({ severity, text }: LogLine): Uint8Array {
   return Buffer.from(`${new Date().toISOString()} ${severity} ${oneLine(text)}\n`);
 }
 
-/** A name from a container must not begin a line of its own, nor command the terminal of who reads it. */
+/**
+ * A name from a container must not begin a line of its own, nor command the terminal of who reads it, nor hide or turn
+ * round what stands behind it.
+ */
 export function oneLine(text: string): string {
-  return text.replace(/\p{Cc}/gu, (character) => {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
     const json = JSON.stringify(character).slice(1, -1);
-    return json === character ? `\\u00${character.charCodeAt(0).toString(16)}` : json; // DEL, and those beyond it
+    if (json !== character) return json;
+    return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`; // DEL, and what JSON lets pass
   });
 }

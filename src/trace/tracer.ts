@@ -1,6 +1,7 @@
 import { errnoName, errorCode, SyscallError } from "../sys/errno.ts";
 import type { MarkScope, NativeTracer, Shim } from "../sys/shim.ts";
 import { type ByteStream, openStream } from "../sys/stream.ts";
+import type { Mount } from "./mountinfo.ts";
 import { isHostRoot, readMounts } from "./process-mounts.ts";
 import { type DeviceNumber, type OpenRecord, RecordDecoder, type TraceRecord } from "./records.ts";
 import { type Routed, Router } from "./router.ts";
@@ -18,6 +19,7 @@ interface ActiveTrace {
   readonly pid: number;
   readonly scope: MarkScope;
   readonly device: DeviceNumber;
+  readonly rootKey: RootKey;
   readonly wholeFileSystem: boolean;
   readonly observer: TraceObserver;
   readonly armed: PromiseWithResolvers<void>;
@@ -28,6 +30,19 @@ interface ActiveTrace {
   /** Of the clock that files are stamped with; before the mark. */
   readonly armingAtMs: number;
 }
+
+/**
+ * Tells a super block from an earlier one that had the same device number, which the kernel gives away again: an
+ * overlay's options name its own upper folder. A hash, since they may be long.
+ */
+type RootKey = number | bigint;
+
+function rootKey({ device, superOptions }: Mount): RootKey {
+  return Bun.hash([device, ...superOptions].join("\0"));
+}
+
+/** Of thousands of containers that came and went the latest are remembered. */
+const GONE_MAX = 4096;
 
 /** All traces of this process: one fanotify group, one stream, told apart by mount. */
 export class Tracer {
@@ -42,6 +57,8 @@ export class Tracer {
   readonly #unmarking = new Map<number, PromiseWithResolvers<Loss | undefined>>();
   /** Super blocks on which ignore marks of an ended trace may still hide files from the next one. */
   readonly #stale = new Set<DeviceNumber>();
+  /** Roots that were said to go with their container, by rootKey(): one that somebody has kept is stale, too. */
+  readonly #gone = new Set<RootKey>();
   #stream: ByteStream | undefined;
   #ended = false;
   /** The thread and the group are gone, too. */
@@ -84,6 +101,7 @@ export class Tracer {
       // An overlay super block belongs to one container. Any other may be the host's whole disk.
       scope: root.fsType === "overlay" ? "filesystem" : "mount",
       device: root.device,
+      rootKey: rootKey(root),
       wholeFileSystem: root.fsType === "overlay",
       observer,
       armed: Promise.withResolvers<void>(),
@@ -102,7 +120,7 @@ export class Tracer {
       timeoutMs,
     );
     try {
-      await Promise.race([this.#prepareIgnoring(trace.device), trace.armed.promise]);
+      await Promise.race([this.#prepareIgnoring(trace), trace.armed.promise]);
       if (this.#ended) throw tracerEnded();
       this.#native.mark(trace.token, pid, trace.scope);
       trace.state = "marking";
@@ -153,11 +171,13 @@ export class Tracer {
    * what was ignored is forgotten first. Marks of ended traces have to be gone before ignoring
    * begins again, lest their last events hide files.
    */
-  async #prepareIgnoring(device: DeviceNumber): Promise<void> {
-    if (this.#ignoring !== this.#superBlockIsShared() && !this.#stale.has(device)) return;
+  async #prepareIgnoring({ device, rootKey }: ActiveTrace): Promise<void> {
+    const isStale = this.#stale.has(device) || this.#gone.has(rootKey);
+    if (this.#ignoring !== this.#superBlockIsShared() && !isStale) return;
     await Promise.all([...this.#unmarking.values()].map(({ promise }) => promise));
     if (this.#ended) return;
     this.#stale.clear();
+    this.#gone.clear();
     this.#forget(!this.#superBlockIsShared());
     await this.#drained();
   }
@@ -201,8 +221,15 @@ export class Tracer {
     const mountId = rootLives && !this.#abandoned.has(trace.token) ? trace.mountId : undefined;
     const unmarked = mountId === undefined ? undefined : this.#unmark(trace, mountId);
     if (rootLives || !trace.wholeFileSystem) this.#stale.add(trace.device);
+    else this.#noteGone(trace.rootKey);
     if (this.#traces.size === 0 && !this.#ignoring) this.#forget(true);
     return await unmarked;
+  }
+
+  #noteGone(key: RootKey): void {
+    this.#gone.add(key);
+    const [oldest] = this.#gone;
+    if (this.#gone.size > GONE_MAX && oldest !== undefined) this.#gone.delete(oldest);
   }
 
   #unmark(trace: ActiveTrace, mountId: number): Promise<Loss | undefined> | undefined {

@@ -263,6 +263,21 @@ describe("Tracer.arm() several times", () => {
     expect(first.witness.paths).toEqual(["/a", "/b"]);
   });
 
+  // A container that stops and starts again while somebody keeps its root mounted, as `podman mount` does.
+  rootTest("sees every file again of a root that was said to be gone", async () => {
+    await using container = await heldContainer({ root: overlay });
+    using tracer = await startTracer();
+    const first = await traceOf(tracer, container.pid);
+    await container.tell("open", "/a", "/b");
+    await first.trace.drained();
+    await first.trace.close(false);
+    const second = await traceOf(tracer, container.pid);
+    await container.tell("open", "/b", "/c", "/a");
+    await second.trace.drained();
+    expect(second.witness.paths).toEqual(["/b", "/c", "/a"]);
+    expect(first.witness.paths).toEqual(["/a", "/b"]);
+  });
+
   rootTest("refuses a root that is being traced", async () => {
     await using container = await heldContainer({ root: overlay });
     using tracer = await startTracer();
