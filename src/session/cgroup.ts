@@ -1,4 +1,6 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { containerOfCgroup } from "../find/cgroups.ts";
 
 /** Where cgroup hierarchies are mounted: version 2, then controllers of version 1 that every runtime joins. */
 const hierarchies = [
@@ -38,4 +40,25 @@ export function cgroupFolder(cgroupsPath: string): string | undefined {
   const slices = parts.map((_, index) => `${parts.slice(0, index + 1).join("-")}.slice`);
   const scope = prefix ? `${prefix}-${name}.scope` : `${name}.scope`;
   return `/${slices.join("/")}/${scope}`;
+}
+
+const CONTAINER_ID = /^[0-9a-f]{64}$/;
+
+/**
+ * The id of the container that a process is in, if its cgroup says that this is another one than it is said to be: a
+ * pid that was told is given away again when its process has ended. Undefined where ids have another form, or cgroups
+ * do not tell, as with a runtime that leaves containers in its own.
+ */
+export function otherContainerOf(pid: number, containerId: string): string | undefined {
+  if (!CONTAINER_ID.test(containerId)) return undefined;
+  const its = cgroupContainerOf(pid);
+  return its === containerId || its === cgroupContainerOf("self") ? undefined : its;
+}
+
+function cgroupContainerOf(pid: number | "self"): string | undefined {
+  try {
+    return containerOfCgroup(readFileSync(`/proc/${pid}/cgroup`, "latin1"))?.id;
+  } catch {
+    return undefined; // it is gone
+  }
 }

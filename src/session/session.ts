@@ -18,9 +18,10 @@ import { Gate } from "../trace/gate.ts";
 import type { Mount } from "../trace/mountinfo.ts";
 import { openFiles } from "../trace/open-files.ts";
 import { rootOf } from "../trace/process-mounts.ts";
-import type { ArmOptions, Trace, TraceObserver } from "../trace/trace.ts";
+import { type ArmOptions, type Trace, TraceError, type TraceObserver } from "../trace/trace.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
+import { otherContainerOf } from "./cgroup.ts";
 import type { ContainerInfo } from "./container.ts";
 import { unlessStuck } from "./unless-stuck.ts";
 
@@ -131,7 +132,12 @@ export class Session {
   }
 
   async #arm(root: Mount, observer: TraceObserver, limits: Limits): Promise<void> {
-    const { tracer, pid } = this.#options;
+    const { tracer, pid, container } = this.#options;
+    const other = otherContainerOf(pid, container.id);
+    if (other !== undefined) {
+      const what = `it belongs to container ${other.slice(0, 12)} now`;
+      throw new TraceError("process-gone", `Cannot trace process ${pid}: ${what}`);
+    }
     this.#trace = await tracer.arm({ pid, root, observer, ...limits });
   }
 

@@ -207,8 +207,8 @@ class Watched {
   }
 }
 
-/** A plugin that containerd has started. Disposing of it has containerd start none any more. */
-export class LaunchedPlugin extends Watched implements Disposable {
+/** A plugin that containerd has started. */
+export class LaunchedPlugin extends Watched implements AsyncDisposable {
   readonly #runtimePid: number;
   readonly #path: string;
 
@@ -219,13 +219,24 @@ export class LaunchedPlugin extends Watched implements Disposable {
   }
 
   kill(): void {
-    for (const pid of childrenOf(this.#runtimePid)) {
-      if (/^(?:02-)?optimizer/.test(readFileSync(`/proc/${pid}/comm`, "utf8"))) process.kill(pid, "SIGKILL");
-    }
+    this.#signal("SIGKILL");
   }
 
-  [Symbol.dispose](): void {
+  /** Returns whether there is one. */
+  #signal(signal: "SIGKILL" | "SIGUSR1"): boolean {
+    const pids = childrenOf(this.#runtimePid).filter((pid) =>
+      /^(?:02-)?optimizer/.test(readFileSync(`/proc/${pid}/comm`, "utf8")),
+    );
+    for (const pid of pids) process.kill(pid, signal);
+    return pids.length > 0;
+  }
+
+  /** Has containerd start none any more. Throws when the runtime has ever waited too long for the one that runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
     rmSync(this.#path, { force: true });
+    if (!this.#signal("SIGUSR1")) return;
+    await this.says("info status: …");
+    expect(Number(/ worst_answer_ms=([\d.]+)/.exec(this.log())?.[1])).toBeLessThanOrEqual(LIMIT_MS);
   }
 }
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { waitFor } from "../../scripts/rig/wait.ts";
 import { type HeldContainer, type HeldContainerOptions, heldContainer } from "../helpers/held-container.ts";
 import { fakeContainer } from "../helpers/nri-messages.ts";
+import { ownCgroup } from "../helpers/own-cgroup.ts";
 import { preLaunch } from "../helpers/program.ts";
 import { bench, json, list } from "../helpers/session-bench.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
@@ -11,6 +12,8 @@ import { matchesLog, oddProcesses } from "./fault-table.ts";
 
 const FILES = { "/a": "a", "/b": "bb", "/c": "ccc" };
 const OVERLAY = { kind: "overlay", layers: [FILES] } as const;
+/** As real runtimes make them. */
+const ID = "a".repeat(64);
 const LIMIT_MS = 500;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -60,6 +63,18 @@ const processes: Record<
     const { child, ...process } = hostProcess(["sleep", "1000"]);
     return { pid: child.pid, ...process };
   },
+  reusedByOther: async () => {
+    const cgroup = ownCgroup(`/${"b".repeat(64)}`);
+    const container = await heldContainer({ root: OVERLAY });
+    cgroup.take(container.pid);
+    return {
+      pid: container.pid,
+      async [Symbol.asyncDispose]() {
+        await container[Symbol.asyncDispose]();
+        cgroup[Symbol.dispose]();
+      },
+    };
+  },
   hostRoot: async () => ({ pid: process.pid, async [Symbol.asyncDispose]() {} }),
   userNamespace: () => held({ userNamespace: true }),
 };
@@ -73,7 +88,7 @@ describe("a fake runtime notices nothing when", () => {
       await using plugin = await preLaunch({ program: "built" });
       await plugin.runtime.handshake(`persist_dir = ${JSON.stringify(folder.path)}\n`);
       const image = { annotations: { "io.kubernetes.cri.image-name": "faults:latest" } };
-      const container = fakeContainer("c1", { pid: its.pid, ...image });
+      const container = fakeContainer(ID, { pid: its.pid, ...image });
       const begun = performance.now();
       expect(await plugin.runtime.event("StartContainer", container)).toMatchObject({ code: 0 });
       expect(performance.now() - begun).toBeLessThanOrEqual(LIMIT_MS);

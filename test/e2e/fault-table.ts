@@ -144,6 +144,11 @@ export const oddProcesses = {
     outcome: note("Cannot trace process …: its root is the host's own"),
     log: UNTRACED,
   },
+  reusedByOther: {
+    fault: "its pid is used again, by a process of another container",
+    outcome: note("Cannot trace process …: it belongs to container … now"),
+    log: UNTRACED,
+  },
   hostRoot: {
     fault: "it has the host's root: the runtime runs virtual machines",
     outcome: note("Cannot trace process …: its root is the host's own"),

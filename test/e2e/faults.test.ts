@@ -204,20 +204,20 @@ const acts: Record<keyof typeof faults, Act> = {
   },
   launchedNoFanotify: async (bed) => {
     const results = bed.path("results");
-    using plugin = await bed.launch({ results, inject: "fanotify_init:ENOMEM:0:-1" });
+    await using plugin = await bed.launch({ results, inject: "fanotify_init:ENOMEM:0:-1" });
     await bed.run();
     await plugin.says(faults.launchedNoFanotify.log);
     await expectOutcome(results, faults.launchedNoFanotify.outcome, bed.whole);
   },
   launchedKilled: async (bed) => {
     const results = bed.path("results");
-    using plugin = await bed.launch({ results });
+    await using plugin = await bed.launch({ results });
     await using container = await bed.start(UNTIL_TOLD);
     await waitFor(() => existsSync(join(results, `${NAME}.json`)), { what: "the record to begin" });
     plugin.kill();
     await bed.run(); // nobody traces it
     await bed.expectAlive();
-    using again = await bed.launch({ results });
+    await using again = await bed.launch({ results });
     await again.says(faults.launchedKilled.log);
     await expectOutcome(results, faults.launchedKilled.outcome, bed.whole);
     writeFileSync(`/proc/${container.pid}/root/go`, "");
@@ -226,7 +226,7 @@ const acts: Record<keyof typeof faults, Act> = {
   },
   twoLaunches: async (bed) => {
     const results = bed.path("results");
-    using launched = await bed.launch({ results });
+    await using launched = await bed.launch({ results });
     await using external = await bed.plugin({ results, name: "other" });
     await bed.run();
     const both = [launched, external];

@@ -10,11 +10,14 @@ import { waitFor } from "../../scripts/rig/wait.ts";
 import { defaultConfig } from "../../src/config.ts";
 import { DEFAULT_SOCKET_PATH } from "../../src/nri/socket.ts";
 import { NEEDED_CAPABILITIES } from "../../src/sys/capabilities.ts";
+import { UnitLimits } from "../helpers/unit-limits.ts";
 import { readUnit, unitCommand } from "../helpers/unit-sandbox.ts";
 
 const packages = await fetchPackages(console.error);
 const folder = join(currentRun().folder, "service");
 const images = new Images(join(folder, "images"), packages);
+/** As in the unit: from there on the kernel would slow it down. */
+const MEMORY_HIGH_BYTES = 768 << 20;
 const unit = readUnit(join(ROOT, "scripts/install/optimizer.service"));
 
 test.each([...CONTAINERD_VERSIONS])(
@@ -31,9 +34,13 @@ test.each([...CONTAINERD_VERSIONS])(
       [join(ROOT, "dist/optimizer"), "/usr/local/bin/optimizer"],
       [results, defaultConfig.persistDir],
     ]);
+    const obstacle = UnitLimits.obstacle();
+    if (obstacle !== undefined) console.error(`The unit's limits are not applied: ${obstacle}`);
+    using limits = obstacle === undefined ? new UnitLimits(unit, currentRun().cgroup) : undefined;
     const child = Bun.spawn([...command, "--socket-path", socket], {
       stdio: ["ignore", "ignore", Bun.file(logPath)],
     });
+    limits?.take(child.pid);
     const log = () => (existsSync(logPath) ? readFileSync(logPath, "utf8") : "");
     const of = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, "latin1");
     await waitFor(() => child.exitCode !== null || log().includes("configured by containerd"), {
@@ -65,6 +72,10 @@ test.each([...CONTAINERD_VERSIONS])(
 
     child.kill("SIGTERM");
     expect(await child.exited).toBe(0);
+    if (limits !== undefined) {
+      expect(limits.memory()).toMatchObject({ hits: 0 });
+      expect(limits.memory().peakBytes).toBeWithin(10 << 20, MEMORY_HIGH_BYTES);
+    }
     expect(log()).not.toMatch(/ (?:warn|error) /);
   },
 );

@@ -22,7 +22,7 @@ export type Binding = readonly [source: string, target: string];
 
 /**
  * The command line that starts a unit's main process as systemd would, where systemd does not run. All is done by hand
- * but the limits of the control group. Throws for a setting that it does not know.
+ * but the limits of the control group, see unit-limits.ts. Throws for a setting that it does not know.
  */
 export function unitCommand(unit: Unit, bindings: readonly Binding[]): string[] {
   const known = new Set<string>([...handled, ...Object.keys(built), ...withoutEffectHere]);

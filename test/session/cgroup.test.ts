@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, rmdirSync, writeFileSync } from "node:fs";
-import { cgroupFolder, firstPidOfCgroup } from "../../src/session/cgroup.ts";
+import { cgroupFolder, firstPidOfCgroup, otherContainerOf } from "../../src/session/cgroup.ts";
 import { heldContainer } from "../helpers/held-container.ts";
+import { ownCgroup } from "../helpers/own-cgroup.ts";
 import { rootTest } from "../helpers/root.ts";
 
 describe("cgroupFolder()", () => {
@@ -32,25 +32,14 @@ describe("cgroupFolder()", () => {
   }
 });
 
-/** Where this system lets us make a cgroup of our own. */
-const hierarchy = ["/sys/fs/cgroup/pids", "/sys/fs/cgroup"].find((path) =>
-  existsSync(`${path}/cgroup.procs`),
-);
-
-/** A cgroup that is removed with the test; no process may be in it then. */
-function ownCgroup(name: string): Disposable {
-  mkdirSync(`${hierarchy}${name}`);
-  return { [Symbol.dispose]: () => rmdirSync(`${hierarchy}${name}`) };
-}
-
 describe("firstPidOfCgroup()", () => {
   rootTest("finds the process of a container, also in a cgroup below", async () => {
     const name = `/optimizer-test-${process.pid}`;
     using _cgroup = ownCgroup(name);
     expect(await firstPidOfCgroup(name)).toBeUndefined();
-    using _below = ownCgroup(`${name}/container`);
+    using below = ownCgroup(`${name}/container`);
     await using container = await heldContainer({ root: { kind: "mount", fsType: "tmpfs", options: [] } });
-    writeFileSync(`${hierarchy}${name}/container/cgroup.procs`, `${container.pid}`);
+    below.take(container.pid);
     expect(await firstPidOfCgroup(name)).toBe(container.pid);
   });
 
@@ -59,4 +48,25 @@ describe("firstPidOfCgroup()", () => {
       expect(await firstPidOfCgroup(path)).toBeUndefined();
     });
   }
+});
+
+describe("otherContainerOf()", () => {
+  const ids = ["a", "b"].map((digit) => digit.repeat(64));
+  const [own = "", other = ""] = ids;
+
+  rootTest("tells the container whose cgroup a process is in, if that is another one", async () => {
+    using _cgroup = ownCgroup(`/${other}`);
+    using below = ownCgroup(`/${other}/init.scope`);
+    await using container = await heldContainer({ root: { kind: "mount", fsType: "tmpfs", options: [] } });
+    expect(otherContainerOf(container.pid, own)).toBeUndefined();
+    below.take(container.pid);
+    expect(otherContainerOf(container.pid, own)).toBe(other);
+    expect(otherContainerOf(container.pid, other)).toBeUndefined();
+    expect(otherContainerOf(container.pid, "web-1")).toBeUndefined();
+  });
+
+  rootTest("says nothing of a process in our own container's cgroup, nor of one that is gone", () => {
+    expect(otherContainerOf(process.pid, own)).toBeUndefined();
+    expect(otherContainerOf(0x7fffffff, own)).toBeUndefined();
+  });
 });
