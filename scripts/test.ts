@@ -73,8 +73,8 @@ async function runStep({ title, command }: Step): Promise<void> {
     total.failed += exitCode === 0 ? failed : Math.max(failed, 1);
   }
   if (exitCode === 0) return;
-  const tests = output.split("\n").filter((line) => line.startsWith("(fail)"));
-  failures.push(`${title} (exit code ${exitCode})`, ...tests.map((line) => `  ${line}`));
+  const tests = new Set(output.split("\n").filter((line) => line.startsWith("(fail)")));
+  failures.push(`${title} (exit code ${exitCode})`, ...[...tests].map((line) => `  ${line}`));
 }
 
 function runAndShow(command: readonly string[]): Promise<{ exitCode: number; output: string }> {

@@ -46,6 +46,9 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
+/** Of one that containerd may fail though nothing is wrong. */
+const CALLS_MAX = 5;
+
 /**
  * A container in a pod, on the host's network since the rig has no CNI. Disposing of it removes both.
  */
@@ -98,7 +101,8 @@ export class Container implements AsyncDisposable {
 
   /** Sends the stop signal, then SIGKILL after `graceSeconds`, and waits for the end. */
   async stop(graceSeconds = 10): Promise<void> {
-    await this.#cri.runtime.stopContainer({ containerId: this.id, timeout: BigInt(graceSeconds) });
+    const timeout = BigInt(graceSeconds);
+    await again(() => this.#cri.runtime.stopContainer({ containerId: this.id, timeout }));
   }
 
   /** Waits until the container has ended by itself, and returns its last status. */
@@ -125,17 +129,30 @@ export class Container implements AsyncDisposable {
 
   /** Removes the container, which is killed if it still runs; its pod stays. */
   async removeContainer(): Promise<void> {
-    await this.#cri.runtime.removeContainer({ containerId: this.id });
+    await again(() => this.#cri.runtime.removeContainer({ containerId: this.id }));
   }
 
   /** Removes the container and its pod; both are killed if they still run. */
   async remove(): Promise<void> {
-    await this.#cri.runtime.stopPodSandbox({ podSandboxId: this.podId });
-    await this.#cri.runtime.removePodSandbox({ podSandboxId: this.podId });
+    await again(() => this.#cri.runtime.stopPodSandbox({ podSandboxId: this.podId }));
+    await again(() => this.#cri.runtime.removePodSandbox({ podSandboxId: this.podId }));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.remove();
+  }
+}
+
+/** As the kubelet does: containerd fails to stop what ends by itself at that moment, its shim with it. */
+async function again(call: () => Promise<unknown>): Promise<void> {
+  for (let attempts = 1; ; attempts++) {
+    try {
+      await call();
+      return;
+    } catch (error) {
+      const isRace = error instanceof Error && error.message.includes("ttrpc: closed");
+      if (!isRace || attempts === CALLS_MAX) throw error;
+    }
   }
 }
 
