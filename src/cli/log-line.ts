@@ -13,6 +13,7 @@ export function oneLine(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
     const json = JSON.stringify(character).slice(1, -1);
     if (json !== character) return json;
-    return `\\u${(character.codePointAt(0) ?? 0).toString(16).padStart(4, "0")}`; // DEL, and what JSON lets pass
+    const code = (character.codePointAt(0) ?? 0).toString(16).padStart(4, "0");
+    return code.length > 4 ? `\\u{${code}}` : `\\u${code}`; // DEL, and what JSON lets pass
   });
 }

@@ -5,42 +5,58 @@ import { create, openPatiently } from "./new-file.ts";
 /** The code of the error when a name leads to somebody else's file. */
 const REPLACED = "replaced by another recorder";
 
+/** Tells a file from every other one, also from a later one that has got its inode: by the time of its birth. */
+interface Identity {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  /** 0 where the file system does not tell. */
+  readonly birthtimeNs: bigint;
+}
+
 /**
  * A file that grows by whole lines, and after an error ends with one: what is there stays a valid prefix. It is open
  * while it is written, and else holds no descriptor: many of them grow at a time, slowly. So each call says where the
  * file is by then, and one that another recorder has put there is never touched.
  */
 export class Appender {
-  readonly #inode: number;
+  readonly #identity: Identity;
   #writtenBytes = 0;
 
-  private constructor(inode: number) {
-    this.#inode = inode;
+  private constructor(identity: Identity) {
+    this.#identity = identity;
   }
 
   /** Makes the file, in place of whatever lies there. Rejects with the system's error. */
   static async create(path: string): Promise<Appender> {
     await using file = await create(path);
-    return new Appender((await file.stat()).ino);
+    return new Appender(await file.stat({ bigint: true }));
   }
 
   /** Adds whole lines of latin1 text, one character a byte. Rejects with the system's error. Never two at a time. */
   async append(path: string, lines: string): Promise<void> {
-    await using file = await this.#open(path);
+    const file = await this.#open(path);
     const bytes = Buffer.from(lines, "latin1");
     try {
       for (let done = 0; done < bytes.byteLength; ) {
         const { bytesWritten } = await file.write(bytes, done, undefined, this.#writtenBytes + done);
         done += bytesWritten;
       }
+      await file.close(); // on NFS a full disk is told here
       this.#writtenBytes += bytes.byteLength;
     } catch (error) {
-      await file.truncate(this.#writtenBytes).catch(() => {}); // a full disk may have taken the half of it
+      await file.close().catch(() => {});
+      await this.#cutBack(path).catch(() => {});
       throw error;
     }
   }
 
-  /** Makes it durable. Rejects with the system's error, that of an earlier write included. */
+  /** A full disk may have taken the half of a write. */
+  async #cutBack(path: string): Promise<void> {
+    await using file = await this.#openAnySize(path);
+    await file.truncate(this.#writtenBytes);
+  }
+
+  /** Makes it durable. Rejects with the system's error: that of an earlier write, too, if the kernel still knows it. */
   async sync(path: string): Promise<void> {
     await using file = await this.#open(path);
     await file.datasync();
@@ -48,14 +64,40 @@ export class Appender {
 
   /** Whether the file is there, and nobody else's. */
   async isAt(path: string): Promise<boolean> {
-    const found = await lstat(path).catch(() => undefined);
-    return found?.ino === this.#inode;
+    const found = await lstat(path, { bigint: true }).catch(() => undefined);
+    return found !== undefined && this.#is(found);
   }
 
+  /** Somebody who has shortened or lengthened it has made it another file. */
   async #open(path: string): Promise<FileHandle> {
-    const file = await openPatiently(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    if ((await file.stat()).ino === this.#inode) return file;
-    await file.close();
-    throw Object.assign(new Error("it is another file now"), { code: REPLACED });
+    const file = await this.#openAnySize(path);
+    try {
+      const { size } = await file.stat();
+      if (size !== this.#writtenBytes) throw replaced();
+      return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
+
+  async #openAnySize(path: string): Promise<FileHandle> {
+    const file = await openPatiently(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    try {
+      if (!this.#is(await file.stat({ bigint: true }))) throw replaced();
+      return file;
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  #is({ dev, ino, birthtimeNs }: Identity): boolean {
+    const own = this.#identity;
+    return dev === own.dev && ino === own.ino && birthtimeNs === own.birthtimeNs;
+  }
+}
+
+function replaced(): Error {
+  return Object.assign(new Error("it is another file now"), { code: REPLACED });
 }

@@ -14,11 +14,16 @@ export async function openPatiently(path: string, flags: number): Promise<FileHa
     try {
       return await open(path, flags, FILE_MODE);
     } catch (error) {
-      const code = errorCode(error);
-      if ((code !== "EMFILE" && code !== "ENFILE") || performance.now() > deadlineMs) throw error;
+      if (!lacksDescriptors(error) || performance.now() > deadlineMs) throw error;
       await Bun.sleep(DESCRIPTOR_POLL_MS);
     }
   }
+}
+
+/** Whether an error says that there are no descriptors left, of the process or of the host. */
+export function lacksDescriptors(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === "EMFILE" || code === "ENFILE";
 }
 
 /** Opens what was found at a name for reading: no link is followed, and no pipe waited for. */

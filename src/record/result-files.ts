@@ -5,7 +5,7 @@ import { isListable, listLine } from "../formats/list.ts";
 import { errorCode, SyscallError } from "../sys/errno.ts";
 import { Appender } from "./appender.ts";
 import { inTurn } from "./disk-turns.ts";
-import { overwrite, writeNew } from "./new-file.ts";
+import { lacksDescriptors, overwrite, writeNew } from "./new-file.ts";
 import type { RecordedFile } from "./recording.ts";
 import { ResultsFolder } from "./results-folder.ts";
 import { findStanding } from "./standing.ts";
@@ -36,11 +36,11 @@ export interface ResultFilesOptions {
   readonly csvStyle: CsvStyle;
   /** Makes the text of the json file, whenever it is written; a short one where there is no room. */
   readonly provenance: (length: "full" | "short") => string;
-  /** Told once, when something goes wrong and nothing more will be written. */
+  /** Told of the first thing that goes wrong. Then no more lines are written; without its table the list goes on. */
   readonly onError: (error: SyscallError) => void;
 }
 
-/** How long a line may wait in memory: what SIGKILL can take. */
+/** How long a line waits in memory before its turn at the disk: what SIGKILL can take. */
 const FLUSH_AFTER_MS = 250;
 /** So many lines make one write. */
 const FILES_PER_WRITE = 1000;
@@ -69,6 +69,7 @@ export class ResultFiles {
   /** The first lines are where they stay. */
   #placed = false;
   #error: unknown;
+  #isTableLost = false;
 
   constructor({ target, id, startedAt, csvStyle, provenance, onError }: ResultFilesOptions) {
     this.#target = target;
@@ -92,9 +93,13 @@ export class ResultFiles {
   /** Adds a file. It is written soon. */
   add(file: RecordedFile): void {
     this.#pending.push(file);
+    this.#flushSoon();
+  }
+
+  #flushSoon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      void this.#flush();
+      void this.#flush("again");
     }, FLUSH_AFTER_MS);
   }
 
@@ -104,13 +109,13 @@ export class ResultFiles {
    */
   async finish(): Promise<Written> {
     clearTimeout(this.#timer);
-    await this.#flush();
+    await this.#flush("at once");
     const growing = this.#growing;
     if (growing === undefined) return "nothing";
     const written = await this.#inFolder(async (folder) => {
       await this.#sync(growing, folder);
       const isRun = this.#target.existing === "merge";
-      const written = await (isRun ? this.#leaveRun(folder) : this.#complete(folder, growing));
+      const written = await (isRun ? this.#leaveRun(folder, growing) : this.#complete(folder, growing));
       // What has found its place is there no more.
       if (written !== "run") await removeAll(this.#temporaryIn(folder));
       await folder.sync();
@@ -121,12 +126,8 @@ export class ResultFiles {
 
   async #sync({ list, csv }: Growing, folder: ResultsFolder): Promise<void> {
     const at = this.#growingIn(folder);
-    try {
-      await list.sync(at.list);
-      await csv.sync(at.csv);
-    } catch (error) {
-      this.#fail(error);
-    }
+    await list.sync(at.list).catch((error: unknown) => this.#fail(error));
+    if (!this.#isTableLost) await csv.sync(at.csv).catch((error: unknown) => this.#loseTable(error));
   }
 
   async #complete(folder: ResultsFolder, { list }: Growing): Promise<Written> {
@@ -136,9 +137,10 @@ export class ResultFiles {
   }
 
   /** With its record a run is whole: without one nobody would merge it. */
-  async #leaveRun(folder: ResultsFolder): Promise<Written> {
+  async #leaveRun(folder: ResultsFolder, growing: Growing): Promise<Written> {
     const { list, json } = this.#temporary;
-    return this.#placed && (await this.#writeProvenance(folder, `${list}.new`, json)) ? "run" : "nothing";
+    if (!this.#placed || !(await growing.list.isAt(folder.at(list)))) return "nothing";
+    return (await this.#writeProvenance(folder, `${list}.new`, json)) ? "run" : "nothing";
   }
 
   /** Writes the provenance alone, for a trace that never began, unless there is a list that it would belie. */
@@ -149,6 +151,7 @@ export class ResultFiles {
       try {
         if ((await findStanding(this.#target)) !== "none") return;
         await writeNew(json, this.#provenance("full"));
+        if ((await findStanding(this.#target)) !== "none") return await removeAll(this.#temporaryIn(folder));
         // A merge may be making the first list at this moment: its record is not to be replaced.
         if (this.#target.existing === "merge") await link(json, final);
         else await rename(json, final);
@@ -162,14 +165,18 @@ export class ResultFiles {
   /** Undefined when that folder cannot be had, or the act fails, which is told. */
   async #inFolder<T>(act: (folder: ResultsFolder) => Promise<T>): Promise<T | undefined> {
     try {
-      return await inTurn(async () => {
-        await using folder = await ResultsFolder.make(this.#target.directory, this.#target.name);
-        return await act(folder);
-      });
+      return await this.#enter(act);
     } catch (error) {
       this.#fail(error);
       return undefined;
     }
+  }
+
+  #enter<T>(act: (folder: ResultsFolder) => Promise<T>): Promise<T> {
+    return inTurn(async () => {
+      await using folder = await ResultsFolder.make(this.#target.directory, this.#target.name);
+      return await act(folder);
+    });
   }
 
   get #final(): Temporary {
@@ -189,17 +196,20 @@ export class ResultFiles {
     return { list: folder.at(list), csv: folder.at(csv), json: folder.at(json) };
   }
 
-  #flush(): Promise<void> {
-    this.#flushing = this.#flushing.then(() => this.#flushNow());
+  /** Whether it is to be tried again later where there are no descriptors. */
+  #flush(attempt: "again" | "at once"): Promise<void> {
+    this.#flushing = this.#flushing.then(() => this.#flushNow(attempt));
     return this.#flushing;
   }
 
-  async #flushNow(): Promise<void> {
+  async #flushNow(attempt: "again" | "at once"): Promise<void> {
     const files = this.#pending;
     this.#pending = [];
     if (files.length === 0 || this.#error !== undefined) return;
     await this.#writeAfter;
-    await this.#inFolder(async (folder) => {
+    let isEntered = false;
+    const write = async (folder: ResultsFolder): Promise<void> => {
+      isEntered = true;
       this.#growing ??= await this.#create(folder); // a trace without a line touches nothing
       for (let start = 0; start < files.length; start += FILES_PER_WRITE) {
         await this.#write(this.#growing, folder, files.slice(start, start + FILES_PER_WRITE));
@@ -207,7 +217,14 @@ export class ResultFiles {
       if (this.#placed || !files.some(({ path }) => isListable(path))) return;
       if (this.#target.existing === "merge") this.#placed = true;
       else await this.#publish(folder);
-    });
+    };
+    try {
+      await this.#enter(write);
+    } catch (error) {
+      if (isEntered || attempt === "at once" || !lacksDescriptors(error)) return this.#fail(error);
+      this.#pending = [...files, ...this.#pending];
+      this.#flushSoon();
+    }
   }
 
   async #create(folder: ResultsFolder): Promise<Growing> {
@@ -227,8 +244,15 @@ export class ResultFiles {
     const at = this.#growingIn(folder);
     const lines = files.map(({ path }) => (isListable(path) ? listLine(path) : ""));
     await list.append(at.list, lines.join(""));
+    if (this.#isTableLost) return;
     const rows = files.map((file) => csvRow(file, this.#csvStyle));
-    await csv.append(at.csv, rows.join(""));
+    await csv.append(at.csv, rows.join("")).catch((error: unknown) => this.#loseTable(error));
+  }
+
+  /** The list is what counts: it goes on when somebody has taken its table away. */
+  #loseTable(error: unknown): void {
+    this.#isTableLost = true;
+    if (this.#error === undefined) this.#onError(SyscallError.from(`write ${this.#path}.csv`, error));
   }
 
   #fail(error: unknown): void {

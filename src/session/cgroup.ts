@@ -46,19 +46,22 @@ const CONTAINER_ID = /^[0-9a-f]{64}$/;
 
 /**
  * The id of the container that a process is in, if its cgroup says that this is another one than it is said to be: a
- * pid that was told is given away again when its process has ended. Undefined where ids have another form, or cgroups
- * do not tell, as with a runtime that leaves containers in its own.
+ * pid that was told is given away again when its process has ended, and sandboxes such as gVisor's have one process for
+ * all containers of a pod. Undefined where ids have another form, or cgroups do not tell, as with a runtime that leaves
+ * containers in its own.
  */
 export function otherContainerOf(pid: number, containerId: string): string | undefined {
   if (!CONTAINER_ID.test(containerId)) return undefined;
-  const its = cgroupContainerOf(pid);
-  return its === containerId || its === cgroupContainerOf("self") ? undefined : its;
+  const cgroups = readCgroups(pid);
+  if (cgroups.includes(containerId)) return undefined;
+  const its = containerOfCgroup(cgroups)?.id;
+  return its === containerOfCgroup(readCgroups("self"))?.id ? undefined : its;
 }
 
-function cgroupContainerOf(pid: number | "self"): string | undefined {
+function readCgroups(pid: number | "self"): string {
   try {
-    return containerOfCgroup(readFileSync(`/proc/${pid}/cgroup`, "latin1"))?.id;
+    return readFileSync(`/proc/${pid}/cgroup`, "latin1");
   } catch {
-    return undefined; // it is gone
+    return ""; // it is gone
   }
 }

@@ -17,7 +17,7 @@ import { RECORDER } from "../record/temporary.ts";
 import { Gate } from "../trace/gate.ts";
 import type { Mount } from "../trace/mountinfo.ts";
 import { openFiles } from "../trace/open-files.ts";
-import { rootOf } from "../trace/process-mounts.ts";
+import { isHostRoot, rootOf } from "../trace/process-mounts.ts";
 import { type ArmOptions, type Trace, TraceError, type TraceObserver } from "../trace/trace.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
@@ -63,8 +63,8 @@ export interface SessionSummary {
 type Limits = Pick<ArmOptions, "timeoutMs" | "hostRoot">;
 
 /**
- * When a session ends it waits for the events that stand in the kernel's queue, many seconds after a storm, and for the
- * mark's end: but not without an end when nothing comes any more.
+ * When a session ends it waits for the events that stand in the kernel's queue, many seconds after a storm: but not
+ * without an end when none is read any more. The mark's end may take so long in all.
  */
 const CLOSE_PATIENCE_MS = 5000;
 
@@ -133,9 +133,9 @@ export class Session {
 
   async #arm(root: Mount, observer: TraceObserver, limits: Limits): Promise<void> {
     const { tracer, pid, container } = this.#options;
-    const other = otherContainerOf(pid, container.id);
+    const other = isHostRoot(root) ? undefined : otherContainerOf(pid, container.id);
     if (other !== undefined) {
-      const what = `it belongs to container ${other.slice(0, 12)} now`;
+      const what = `its cgroup is that of container ${other.slice(0, 12)}`;
       throw new TraceError("process-gone", `Cannot trace process ${pid}: ${what}`);
     }
     this.#trace = await tracer.arm({ pid, root, observer, ...limits });
@@ -200,7 +200,8 @@ export class Session {
     if ((await unlessStuck(trace.drained(), progress, CLOSE_PATIENCE_MS)) === "stuck") {
       this.#recording.fail("events did not arrive in time");
     }
-    const loss = await unlessStuck(trace.close(rootLives), progress, CLOSE_PATIENCE_MS);
+    // A helper of its own takes the mark back: what the others do says nothing of it.
+    const loss = await unlessStuck(trace.close(rootLives), () => 0, CLOSE_PATIENCE_MS);
     if (loss !== undefined && loss !== "stuck") this.#recording.lost(loss);
   }
 

@@ -41,6 +41,9 @@ function rootKey({ device, superOptions }: Mount): RootKey {
   return Bun.hash([device, ...superOptions].join("\0"));
 }
 
+/** Records of its thread; the others come from helpers. */
+const byDrainThread: ReadonlySet<TraceRecord["kind"]> = new Set(["open", "overflow", "lost", "barrier"]);
+
 /** Of thousands of containers that came and went the latest are remembered. */
 const GONE_MAX = 4096;
 
@@ -147,7 +150,7 @@ export class Tracer {
     return this.#ended ? 0 : this.#native.repeats();
   }
 
-  /** Another number than before when events have arrived meanwhile. */
+  /** Another number than before when the thread that reads events has read some meanwhile. */
   progress(): number {
     return this.#handled + this.repeats();
   }
@@ -254,7 +257,7 @@ export class Tracer {
 
   #receive(chunk: Uint8Array): void {
     for (const record of this.#decoder.push(chunk)) {
-      this.#handled++;
+      if (byDrainThread.has(record.kind)) this.#handled++;
       this.#handle(record);
     }
   }
@@ -268,7 +271,7 @@ export class Tracer {
       case "lost":
         return this.#tellAll(`event lost: ${errnoName(record.errno)}`);
       case "arming":
-        return this.#arming(record.token, record.mountId);
+        return this.#arming(record);
       case "marked":
         return this.#marked(record);
       case "unmarked":
@@ -290,9 +293,15 @@ export class Tracer {
     }
   }
 
-  #arming(token: number, mountId: number): void {
+  #arming({ token, mountId, device }: TraceRecord & { kind: "arming" }): void {
     const trace = this.#traces.get(token);
     if (trace === undefined) return;
+    // An overlay's folders have its super block's device, unlike its files.
+    if (trace.wholeFileSystem && device !== trace.device) {
+      const why = "its root has changed, or its pid was given away, since it was looked up";
+      trace.armed.reject(new TraceError("process-gone", `Cannot trace process ${trace.pid}: ${why}`));
+      return;
+    }
     if (this.#router.add(mountId, trace)) {
       trace.mountId = mountId;
       trace.armedAtNs = Number.POSITIVE_INFINITY; // until the mark is there

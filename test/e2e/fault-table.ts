@@ -146,7 +146,7 @@ export const oddProcesses = {
   },
   reusedByOther: {
     fault: "its pid is used again, by a process of another container",
-    outcome: note("Cannot trace process …: it belongs to container … now"),
+    outcome: note("Cannot trace process …: its cgroup is that of container …"),
     log: UNTRACED,
   },
   hostRoot: {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { Appender } from "../../src/record/appender.ts";
 import { errorCode } from "../../src/sys/errno.ts";
 import { heldContainer } from "../helpers/held-container.ts";
@@ -52,6 +52,28 @@ describe("Appender", () => {
       expect(await act().catch(errorCode)).toBe("replaced by another recorder");
     }
     expect(text(list)).toBe("/theirs\n");
+  });
+
+  test("touches no file that somebody else has shortened", async () => {
+    using folder = temporaryFolder();
+    const list = folder.at("list");
+    const appender = await Appender.create(list);
+    await appender.append(list, "/a\n");
+    writeFileSync(list, "");
+    expect(await appender.append(list, "/b\n").catch(errorCode)).toBe("replaced by another recorder");
+    expect(text(list)).toBe("");
+  });
+
+  // ext4 gives a free inode to the next file that is made.
+  test("tells its file from one that has got its inode", async () => {
+    using folder = temporaryFolder();
+    const list = folder.at("list");
+    const appender = await Appender.create(list);
+    expect(await appender.isAt(list)).toBe(true);
+    unlinkSync(list);
+    writeFileSync(list, "");
+    expect(await appender.isAt(list)).toBe(false);
+    expect(await appender.append(list, "/a\n").catch(errorCode)).toBe("replaced by another recorder");
   });
 
   test("follows no link", async () => {

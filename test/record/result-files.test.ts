@@ -6,8 +6,10 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmSync,
   statSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
 } from "node:fs";
 import { type Existing, ResultFiles, type ResultFilesOptions } from "../../src/record/result-files.ts";
@@ -250,6 +252,18 @@ describe("ResultFiles", () => {
     ]);
   });
 
+  test("goes on with the list when somebody takes its table away, which is told", async () => {
+    using folder = temporaryFolder();
+    const { files, errors } = result(folder.path);
+    files.add(file("/a"));
+    await waitFor("the first line", () => existsSync(`${files.path}.json`));
+    unlinkSync(`${files.path}.csv`);
+    files.add(file("/b"));
+    expect(await files.finish()).toBe("result");
+    expect(text(folder)).toBe("/a\n/b\n");
+    expect(errors.map(({ message }) => message)).toEqual([`Cannot write ${files.path}.csv: ENOENT`]);
+  });
+
   test("follows no link on the way to its folder, and enters none of another user's", async () => {
     using folder = temporaryFolder();
     mkdirSync(folder.at("elsewhere"));
@@ -344,6 +358,17 @@ describe("ResultFiles of a run that is to be merged", () => {
     }
     const runs = await findRuns(folder.at("org/app:1"));
     expect(runs.map(({ list }) => readFileSync(list, "latin1"))).toEqual(["/early\n", "/late\n"]);
+  });
+
+  test("leaves no run when its list was taken away: it would be in the way of every merge", async () => {
+    using folder = temporaryFolder();
+    const { files, errors } = run(folder);
+    files.add(file("/a"));
+    await waitFor("the first lines", () => existsSync(folder.at("org")) && names(folder).length === 2);
+    rmSync(folder.at("org"), { recursive: true });
+    expect(await files.finish()).toBe("nothing");
+    expect(await findRuns(folder.at("org/app:1"))).toEqual([]);
+    expect(errors).toHaveLength(1);
   });
 
   test("leaves no run when its record cannot be written", async () => {

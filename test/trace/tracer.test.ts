@@ -278,6 +278,21 @@ describe("Tracer.arm() several times", () => {
     expect(first.witness.paths).toEqual(["/a", "/b"]);
   });
 
+  rootTest("refuses a process whose root is another overlay than the one that was looked up", async () => {
+    await using one = await heldContainer({ root: overlay });
+    await using other = await heldContainer({ root: overlay });
+    using tracer = await startTracer();
+    await expect(traceOf(tracer, other.pid, { root: rootOf(one.pid) })).rejects.toMatchObject({
+      code: "process-gone",
+      message: `Cannot trace process ${other.pid}: its root has changed, or its pid was given away, since it was looked up`,
+    });
+    expect(tracer.active).toBe(0);
+    const { trace, witness } = await traceOf(tracer, other.pid);
+    await other.tell("open", "/a");
+    await trace.drained();
+    expect(witness.paths).toEqual(["/a"]);
+  });
+
   rootTest("refuses a root that is being traced", async () => {
     await using container = await heldContainer({ root: overlay });
     using tracer = await startTracer();
