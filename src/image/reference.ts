@@ -1,6 +1,6 @@
 /** A container image reference, taken apart as containerd's and Docker's clients do. */
 export interface ImageReference {
-  /** The name as users write it: no `docker.io`, no `library/`. */
+  /** The name as users write it: no `library/`, and no `docker.io` but where the rest would begin with a registry. */
   readonly familiarName: string;
   /** `latest` when the reference has neither tag nor digest. */
   readonly tag: string | undefined;
@@ -50,15 +50,22 @@ function splitTag(text: string): { name: string; tag: string | undefined } {
   return { name: text.slice(0, colon), tag: text.slice(colon + 1) };
 }
 
-/** The first component is a registry when it could not be a part of a path on Docker Hub. */
+/** Clients take the first component for a registry when it looks like one. */
+function beginsWithDomain(name: string): boolean {
+  const first = name.slice(0, Math.max(0, name.indexOf("/")));
+  return /[.:A-Z]/.test(first) || first === "localhost";
+}
+
 function familiar(name: string): string | undefined {
   const slash = name.indexOf("/");
-  const first = slash < 0 ? "" : name.slice(0, slash);
-  const hasDomain = /[.:A-Z]/.test(first) || first === "localhost";
+  const first = name.slice(0, Math.max(0, slash));
+  const hasDomain = beginsWithDomain(name);
   const domain = hasDomain ? first : DEFAULT_DOMAIN;
   const path = hasDomain ? name.slice(slash + 1) : name;
   if (!domainPattern.test(domain) || !pathPattern.test(path)) return undefined;
   if (domain !== DEFAULT_DOMAIN && domain !== `index.${DEFAULT_DOMAIN}`) return `${domain}/${path}`;
   const isOfficial = path.startsWith(OFFICIAL_PREFIX) && !path.includes("/", OFFICIAL_PREFIX.length);
-  return isOfficial ? path.slice(OFFICIAL_PREFIX.length) : path;
+  if (isOfficial) return path.slice(OFFICIAL_PREFIX.length);
+  // Without its registry `docker.io/quay.io/app` would be another image.
+  return beginsWithDomain(path) ? `${DEFAULT_DOMAIN}/${path}` : path;
 }

@@ -18,7 +18,7 @@ interface ActiveTrace {
   readonly token: number;
   readonly pid: number;
   readonly scope: MarkScope;
-  readonly device: DeviceNumber;
+  device: DeviceNumber;
   readonly rootKey: RootKey;
   readonly wholeFileSystem: boolean;
   readonly observer: TraceObserver;
@@ -298,6 +298,7 @@ export class Tracer {
     if (trace === undefined) return;
     // An overlay's folders have its super block's device, unlike its files.
     if (trace.wholeFileSystem && device !== trace.device) {
+      trace.device = device; // that is what gets the mark, which another trace may share
       const why = "its root has changed, or its pid was given away, since it was looked up";
       trace.armed.reject(new TraceError("process-gone", `Cannot trace process ${trace.pid}: ${why}`));
       return;
