@@ -36,7 +36,7 @@ export interface ResultFilesOptions {
   readonly csvStyle: CsvStyle;
   /** Makes the text of the json file, whenever it is written; a short one where there is no room. */
   readonly provenance: (length: "full" | "short") => string;
-  /** Told of the first thing that goes wrong. Then no more lines are written; without its table the list goes on. */
+  /** Told once of what ends the writing, and before that, once, of what ends the table: the list goes on without it. */
   readonly onError: (error: SyscallError) => void;
 }
 

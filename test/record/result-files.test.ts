@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type Existing, ResultFiles, type ResultFilesOptions } from "../../src/record/result-files.ts";
-import { findRuns, temporaryNames } from "../../src/record/temporary.ts";
+import { findRuns, runNames, temporaryNames } from "../../src/record/temporary.ts";
 import { findResults } from "../../src/results/find-results.ts";
 import type { SyscallError } from "../../src/sys/errno.ts";
 import { heldContainer } from "../helpers/held-container.ts";
@@ -364,7 +364,11 @@ describe("ResultFiles of a run that is to be merged", () => {
     using folder = temporaryFolder();
     const { files, errors } = run(folder);
     files.add(file("/a"));
-    await waitFor("the first lines", () => existsSync(folder.at("org")) && names(folder).length === 2);
+    const table = folder.at("org", runNames("app:1", "c0ffee", new Date(1_700_000_000_000)).csv);
+    await waitFor(
+      "the first lines",
+      () => existsSync(table) && readFileSync(table, "latin1").includes("/a,"),
+    );
     rmSync(folder.at("org"), { recursive: true });
     expect(await files.finish()).toBe("nothing");
     expect(await findRuns(folder.at("org/app:1"))).toEqual([]);
