@@ -65,6 +65,8 @@ function familiar(name: string): string | undefined {
   if (!domainPattern.test(domain) || !pathPattern.test(path)) return undefined;
   if (domain !== DEFAULT_DOMAIN && domain !== `index.${DEFAULT_DOMAIN}`) return `${domain}/${path}`;
   const isOfficial = path.startsWith(OFFICIAL_PREFIX) && !path.includes("/", OFFICIAL_PREFIX.length);
+  // With a tag of 64 digits that one alone would look like an image's id.
+  if (path === `${OFFICIAL_PREFIX}sha256`) return path;
   if (isOfficial) return path.slice(OFFICIAL_PREFIX.length);
   // Without its registry `docker.io/quay.io/app` would be another image.
   return beginsWithDomain(path) ? `${DEFAULT_DOMAIN}/${path}` : path;

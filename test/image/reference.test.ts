@@ -19,6 +19,7 @@ describe("parseReference()", () => {
     ["docker.io/quay.io/app:1", "docker.io/quay.io/app:1"],
     ["index.docker.io/docker.io/app", "docker.io/docker.io/app:latest"],
     ["docker.io/localhost/app", "docker.io/localhost/app:latest"],
+    [`library/${digest}`, `library/${digest}`],
     ["docker.io/library/quay.io", "quay.io:latest"],
     ["ghcr.io/org/app:1", "ghcr.io/org/app:1"],
     ["ghcr.io/library/app", "ghcr.io/library/app:latest"],
