@@ -46,8 +46,8 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
-/** Of one that containerd may fail though nothing is wrong. */
-const CALLS_MAX = 5;
+/** Attempts at what containerd fails though nothing is wrong. */
+const ATTEMPTS_MAX = 5;
 
 /**
  * A container in a pod, on the host's network since the rig has no CNI. Disposing of it removes both.
@@ -151,7 +151,7 @@ async function again(call: () => Promise<unknown>): Promise<void> {
       return;
     } catch (error) {
       const isRace = error instanceof Error && error.message.includes("ttrpc: closed");
-      if (!isRace || attempts === CALLS_MAX) throw error;
+      if (!isRace || attempts === ATTEMPTS_MAX) throw error;
     }
   }
 }

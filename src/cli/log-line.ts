@@ -1,4 +1,5 @@
 import type { LogLine } from "../log-limit.ts";
+import { STEERING } from "../sys/terminal.ts";
 
 /** A line as files and terminals have it, with its end. */
 export function formatLine({ severity, text }: LogLine): Uint8Array {
@@ -10,7 +11,7 @@ export function formatLine({ severity, text }: LogLine): Uint8Array {
  * round what stands behind it.
  */
 export function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
+  return text.replace(STEERING, (character) => {
     const json = JSON.stringify(character).slice(1, -1);
     if (json !== character) return json;
     const code = (character.codePointAt(0) ?? 0).toString(16).padStart(4, "0");

@@ -1,6 +1,6 @@
 /** A container image reference, taken apart as containerd's and Docker's clients do. */
 export interface ImageReference {
-  /** The name as users write it: no `library/`, and no `docker.io` but where the rest would begin with a registry. */
+  /** The name as users write it: no `docker.io`, no `library/`, but where the rest would name something else. */
   readonly familiarName: string;
   /** `latest` when the reference has neither tag nor digest. */
   readonly tag: string | undefined;
@@ -50,24 +50,22 @@ function splitTag(text: string): { name: string; tag: string | undefined } {
   return { name: text.slice(0, colon), tag: text.slice(colon + 1) };
 }
 
-/** Clients take the first component for a registry when it looks like one. */
-function beginsWithDomain(name: string): boolean {
+/** The first component of several, which clients take for a registry when it looks like one; else "". */
+function registryOf(name: string): string {
   const first = name.slice(0, Math.max(0, name.indexOf("/")));
-  return /[.:A-Z]/.test(first) || first === "localhost";
+  return /[.:A-Z]/.test(first) || first === "localhost" ? first : "";
 }
 
 function familiar(name: string): string | undefined {
-  const slash = name.indexOf("/");
-  const first = name.slice(0, Math.max(0, slash));
-  const hasDomain = beginsWithDomain(name);
-  const domain = hasDomain ? first : DEFAULT_DOMAIN;
-  const path = hasDomain ? name.slice(slash + 1) : name;
+  const registry = registryOf(name);
+  const domain = registry || DEFAULT_DOMAIN;
+  const path = registry ? name.slice(registry.length + 1) : name;
   if (!domainPattern.test(domain) || !pathPattern.test(path)) return undefined;
   if (domain !== DEFAULT_DOMAIN && domain !== `index.${DEFAULT_DOMAIN}`) return `${domain}/${path}`;
-  const isOfficial = path.startsWith(OFFICIAL_PREFIX) && !path.includes("/", OFFICIAL_PREFIX.length);
-  // With a tag of 64 digits that one alone would look like an image's id.
+  // With a tag of 64 digits `sha256` alone would look like an image's id.
   if (path === `${OFFICIAL_PREFIX}sha256`) return path;
+  const isOfficial = path.startsWith(OFFICIAL_PREFIX) && !path.includes("/", OFFICIAL_PREFIX.length);
   if (isOfficial) return path.slice(OFFICIAL_PREFIX.length);
   // Without its registry `docker.io/quay.io/app` would be another image.
-  return beginsWithDomain(path) ? `${DEFAULT_DOMAIN}/${path}` : path;
+  return registryOf(path) ? `${DEFAULT_DOMAIN}/${path}` : path;
 }

@@ -52,7 +52,7 @@ export class Appender {
 
   /** A full disk may have taken the half of a write. */
   async #cutBack(path: string): Promise<void> {
-    await using file = await this.#openAnySize(path);
+    await using file = await this.#open(path, "any");
     await file.truncate(this.#writtenBytes);
   }
 
@@ -68,24 +68,14 @@ export class Appender {
     return found !== undefined && this.#is(found);
   }
 
-  /** Somebody who has shortened or lengthened it has made it another file. */
-  async #open(path: string): Promise<FileHandle> {
-    const file = await this.#openAnySize(path);
-    try {
-      const { size } = await file.stat();
-      if (size !== this.#writtenBytes) throw replaced();
-      return file;
-    } catch (error) {
-      await file.close();
-      throw error;
-    }
-  }
-
-  async #openAnySize(path: string): Promise<FileHandle> {
+  /** A file of another size has been shortened or lengthened by somebody: it is ours no more. */
+  async #open(path: string, size: number | "any" = this.#writtenBytes): Promise<FileHandle> {
     const file = await openPatiently(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      if (!this.#is(await file.stat({ bigint: true }))) throw replaced();
-      return file;
+      const found = await file.stat({ bigint: true });
+      const isOurs = this.#is(found) && (size === "any" || found.size === BigInt(size));
+      if (isOurs) return file;
+      throw Object.assign(new Error("it is another file now"), { code: REPLACED });
     } catch (error) {
       await file.close();
       throw error;
@@ -96,8 +86,4 @@ export class Appender {
     const own = this.#identity;
     return dev === own.dev && ino === own.ino && birthtimeNs === own.birthtimeNs;
   }
-}
-
-function replaced(): Error {
-  return Object.assign(new Error("it is another file now"), { code: REPLACED });
 }

@@ -9,7 +9,7 @@ import { lacksDescriptors, overwrite, writeNew } from "./new-file.ts";
 import type { RecordedFile } from "./recording.ts";
 import { ResultsFolder } from "./results-folder.ts";
 import { findStanding } from "./standing.ts";
-import { removeAll, runNames, type Temporary, temporaryNames } from "./temporary.ts";
+import { companions, removeAll, runNames, type Temporary, temporaryNames } from "./temporary.ts";
 
 /** What happens when a list of that name is there already. */
 export type Existing = "keep" | "replace" | "merge";
@@ -148,13 +148,14 @@ export class ResultFiles {
     await this.#inFolder(async (folder) => {
       const { json } = this.#temporaryIn(folder);
       const final = folder.at(this.#final.json);
+      const isFree = async () => (await findStanding(this.#target)) === "none";
       try {
-        if ((await findStanding(this.#target)) !== "none") return;
+        if (!(await isFree())) return;
         await writeNew(json, this.#provenance("full"));
-        if ((await findStanding(this.#target)) !== "none") return await removeAll(this.#temporaryIn(folder));
         // A merge may be making the first list at this moment: its record is not to be replaced.
         if (this.#target.existing === "merge") await link(json, final);
-        else await rename(json, final);
+        // On a slow disk that took its time: another container's list may have begun.
+        else if (await isFree()) await rename(json, final);
       } catch (error) {
         if (errorCode(error) !== "EEXIST") this.#fail(error);
       }
@@ -180,20 +181,17 @@ export class ResultFiles {
   }
 
   get #final(): Temporary {
-    const list = basename(this.#target.name);
-    return { list, csv: `${list}.csv`, json: `${list}.json` };
+    return companions(basename(this.#target.name));
   }
 
   #temporaryIn(folder: ResultsFolder): Temporary {
-    const { list, csv, json } = this.#temporary;
-    return { list: folder.at(list), csv: folder.at(csv), json: folder.at(json) };
+    return companions(folder.at(this.#temporary.list));
   }
 
   /** Where list and table are by now. */
   #growingIn(folder: ResultsFolder): Temporary {
     if (!this.#placed || this.#target.existing === "merge") return this.#temporaryIn(folder);
-    const { list, csv, json } = this.#final;
-    return { list: folder.at(list), csv: folder.at(csv), json: folder.at(json) };
+    return companions(folder.at(this.#final.list));
   }
 
   /** Whether it is to be tried again later where there are no descriptors. */

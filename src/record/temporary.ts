@@ -68,7 +68,8 @@ export async function removeAll({ list, csv, json }: Temporary): Promise<void> {
   for (const path of [json, list, csv]) await unlink(path).catch(() => {});
 }
 
-function companions(list: string): Temporary {
+/** The three files of a result by the name, or the path, of its list. */
+export function companions(list: string): Temporary {
   return { list, csv: `${list}.csv`, json: `${list}.json` };
 }
 

@@ -33,16 +33,19 @@ export function shown(bytes: string, { width }: Terminal): string {
   return width === undefined ? bytes : printable(bytes);
 }
 
+/** What steers a terminal or hides something: controls of both sets, marks of direction, line separators. */
+export const STEERING = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
+
 /**
  * Bytes as text for people, wherever it goes: UTF-8 as it is, but for what steers a terminal or hides
- * something (controls of both sets, marks of direction, line separators); what is no UTF-8 byte for byte.
+ * something; what is no UTF-8 byte for byte.
  */
 export function printable(bytes: string): string {
   const buffer = Buffer.from(bytes, "latin1");
   const text = buffer.toString("utf8");
   const isUtf8 = Buffer.from(text, "utf8").equals(buffer);
   return isUtf8
-    ? text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, escaped)
+    ? text.replace(STEERING, escaped)
     : // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are the point
       bytes.replace(/[\x00-\x1f\x7f-\xff]/g, escaped);
 }

@@ -18,6 +18,7 @@ interface ActiveTrace {
   readonly token: number;
   readonly pid: number;
   readonly scope: MarkScope;
+  /** Of the root; in the end, of what the kernel has marked. */
   device: DeviceNumber;
   readonly rootKey: RootKey;
   readonly wholeFileSystem: boolean;

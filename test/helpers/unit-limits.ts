@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import type { Unit } from "./unit-sandbox.ts";
+import { type Unit, value } from "./unit-sandbox.ts";
 
 const HIERARCHIES = "/sys/fs/cgroup";
 const CPU_PERIOD_US = 100_000;
@@ -12,12 +12,12 @@ export class UnitLimits implements Disposable {
   /** Makes them below the cgroup `parent`. */
   constructor(unit: Unit, parent: string) {
     const limits = {
-      memory: { "memory.limit_in_bytes": `${last(unit, "MemoryMax")}` },
+      memory: { "memory.limit_in_bytes": value(unit, "MemoryMax") ?? "" },
       cpu: {
         "cpu.cfs_period_us": `${CPU_PERIOD_US}`,
-        "cpu.cfs_quota_us": `${(Number.parseInt(last(unit, "CPUQuota"), 10) / 100) * CPU_PERIOD_US}`,
+        "cpu.cfs_quota_us": `${(Number.parseInt(value(unit, "CPUQuota") ?? "", 10) / 100) * CPU_PERIOD_US}`,
       },
-      pids: { "pids.max": last(unit, "TasksMax") },
+      pids: { "pids.max": value(unit, "TasksMax") ?? "" },
     };
     this.#folders = Object.entries(limits).map(([controller, files]) => {
       const folder = `${HIERARCHIES}/${controller}${parent}/unit-${process.pid}-${controller}`;
@@ -49,8 +49,4 @@ export class UnitLimits implements Disposable {
   [Symbol.dispose](): void {
     for (const folder of this.#folders) rmdirSync(folder);
   }
-}
-
-function last(unit: Unit, key: string): string {
-  return unit.get(key)?.at(-1) ?? "";
 }

@@ -190,7 +190,8 @@ function words(unit: Unit, key: string): string[] {
   return (unit.get(key) ?? []).flatMap((line) => line.split(/\s+/));
 }
 
-function value(unit: Unit, key: string): string | undefined {
+/** The last value of a setting, which is the one that counts. */
+export function value(unit: Unit, key: string): string | undefined {
   return unit.get(key)?.at(-1);
 }
 
