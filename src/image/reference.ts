@@ -35,7 +35,13 @@ export function parseReference(text: string): ImageReference | undefined {
   if (tag !== undefined && !tagPattern.test(tag)) return undefined;
   const familiarName = familiar(name);
   if (familiarName === undefined || familiarName.length > NAME_CHARS_MAX) return undefined;
-  return { familiarName, tag: tag ?? (digest === undefined ? "latest" : undefined), digest };
+  // An image named sha256, with a tag of 64 digits, would be taken for an id by its short name.
+  const looksLikeId = bareIdPattern.test(`${familiarName}:${tag}`);
+  return {
+    familiarName: looksLikeId ? OFFICIAL_PREFIX + familiarName : familiarName,
+    tag: tag ?? (digest === undefined ? "latest" : undefined),
+    digest,
+  };
 }
 
 /** The reference as users write it: with its tag if there is one, else with its digest. */
@@ -62,8 +68,6 @@ function familiar(name: string): string | undefined {
   const path = registry ? name.slice(registry.length + 1) : name;
   if (!domainPattern.test(domain) || !pathPattern.test(path)) return undefined;
   if (domain !== DEFAULT_DOMAIN && domain !== `index.${DEFAULT_DOMAIN}`) return `${domain}/${path}`;
-  // With a tag of 64 digits `sha256` alone would look like an image's id.
-  if (path === `${OFFICIAL_PREFIX}sha256`) return path;
   const isOfficial = path.startsWith(OFFICIAL_PREFIX) && !path.includes("/", OFFICIAL_PREFIX.length);
   if (isOfficial) return path.slice(OFFICIAL_PREFIX.length);
   // Without its registry `docker.io/quay.io/app` would be another image.
