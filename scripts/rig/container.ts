@@ -8,7 +8,7 @@ import {
   LinuxContainerSecurityContextSchema,
   MountSchema,
 } from "./gen/cri_pb.ts";
-import { HOST_NETWORK, type Pod, startPod } from "./pod.ts";
+import { type Pod, startPod } from "./pod.ts";
 import { waitFor } from "./wait.ts";
 
 /** A container to run, in the words of the CRI. */
@@ -31,9 +31,10 @@ export interface ContainerOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
-  /** Of a pod of its own, as are the labels below. */
+  /** Of a pod of its own, as are the two below. */
   readonly podAnnotations?: Readonly<Record<string, string>>;
   readonly podLabels?: Readonly<Record<string, string>>;
+  readonly podUserNamespace?: boolean;
   readonly mounts?: readonly MessageInitShape<typeof MountSchema>[];
   readonly securityContext?: MessageInitShape<typeof LinuxContainerSecurityContextSchema>;
   readonly workingDir?: string;
@@ -50,7 +51,7 @@ export interface ExecResult {
 const ATTEMPTS_MAX = 5;
 
 /**
- * A container in a pod, on the host's network since the rig has no CNI. Disposing of it removes both.
+ * A container in a pod, on the host's network unless it is in a user namespace. Disposing of it removes both.
  */
 export class Container implements AsyncDisposable {
   readonly id: string;
@@ -72,8 +73,12 @@ export class Container implements AsyncDisposable {
   static async run(cri: Cri, cgroup: string, options: ContainerOptions): Promise<Container> {
     if (options.inPodOf !== undefined) return await Container.runIn(options.inPodOf.#pod, cri, options);
     const { name = "test", podName = name, podNamespace: namespace = "default" } = options;
-    const { podAnnotations: annotations = {}, podLabels: labels = {} } = options;
-    const pod = await startPod(cri, cgroup, { name: podName, namespace, annotations, labels });
+    const {
+      podAnnotations: annotations = {},
+      podLabels: labels = {},
+      podUserNamespace: userNamespace = false,
+    } = options;
+    const pod = await startPod(cri, cgroup, { name: podName, namespace, annotations, labels, userNamespace });
     try {
       return await Container.runIn(pod, cri, options);
     } catch (error) {
@@ -84,7 +89,7 @@ export class Container implements AsyncDisposable {
 
   /** Creates and starts a container in a pod, which may have others, of other names. */
   static async runIn(pod: Pod, cri: Cri, options: ContainerOptions): Promise<Container> {
-    const config = toContainerConfig(options.name ?? "test", options);
+    const config = toContainerConfig(pod, options);
     const request = { podSandboxId: pod.id, sandboxConfig: pod.config, config };
     const { containerId } = await cri.runtime.createContainer(request);
     await cri.runtime.startContainer({ containerId });
@@ -156,11 +161,12 @@ async function again(call: () => Promise<unknown>): Promise<void> {
   }
 }
 
-function toContainerConfig(name: string, options: ContainerOptions): ContainerConfig {
+function toContainerConfig(pod: Pod, options: ContainerOptions): ContainerConfig {
   const securityContext = create(LinuxContainerSecurityContextSchema, options.securityContext);
-  securityContext.namespaceOptions ??= HOST_NETWORK;
+  // The CRI wants the same of a pod and its containers.
+  securityContext.namespaceOptions ??= pod.config.linux?.securityContext?.namespaceOptions;
   return create(ContainerConfigSchema, {
-    metadata: { name },
+    metadata: { name: options.name ?? "test" },
     image: { image: options.image, userSpecifiedImage: options.userSpecifiedImage ?? "" },
     command: [...(options.command ?? [])],
     args: [...(options.args ?? [])],

@@ -1,3 +1,5 @@
+import type { CniFolders } from "./cni.ts";
+
 /** The NRI section of a configuration. */
 export interface NriOptions {
   /** Folder of the plugins to start; none by default. */
@@ -13,7 +15,13 @@ export interface ContainerdPaths {
   readonly state: string;
   readonly socket: string;
   readonly nriSocket: string;
+  readonly cni: CniFolders;
+  /** What runs as runc for pods of the handler IDMAP_HANDLER. */
+  readonly idmapRunc: string;
 }
+
+/** The runtime handler of pods in user namespaces. */
+export const IDMAP_HANDLER = "idmap";
 
 /**
  * The configuration of a private containerd. Without restrict_oom_score_adj, a root that lacks CAP_SYS_RESOURCE cannot
@@ -44,6 +52,12 @@ plugin_path = ${text(nri?.pluginPath ?? `${paths.root}/no-plugins`)}
 plugin_config_path = ${text(nri?.pluginConfigPath ?? `${paths.root}/no-config`)}
 socket_path = ${text(paths.nriSocket)}
 `;
+  const cni = `
+bin_dir = ${text(paths.cni.bin)}
+conf_dir = ${text(paths.cni.conf)}`;
+  const runtimes = `
+runc = { runtime_type = "io.containerd.runc.v2" }
+${IDMAP_HANDLER} = { runtime_type = "io.containerd.runc.v2", options = { BinaryName = ${text(paths.idmapRunc)} } }`;
   switch (version) {
     case "1.7":
       return `version = 2${common}
@@ -53,6 +67,10 @@ restrict_oom_score_adj = true
 disable_apparmor = true
 cdi_spec_dirs = []
 enable_cdi = false
+
+[plugins."io.containerd.grpc.v1.cri".cni]${cni}
+
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes]${runtimes}
 `;
     case "2.1":
       return `version = 3${common}
@@ -64,6 +82,10 @@ restrict_oom_score_adj = true
 disable_apparmor = true
 cdi_spec_dirs = []
 enable_cdi = false
+
+[plugins."io.containerd.cri.v1.runtime".cni]${cni}
+
+[plugins."io.containerd.cri.v1.runtime".containerd.runtimes]${runtimes}
 `;
   }
 }

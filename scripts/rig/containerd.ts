@@ -1,7 +1,8 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
+import { cniFolders, makeEmptyCni } from "./cni.ts";
 import { run } from "./command.ts";
 import { Container, type ContainerOptions } from "./container.ts";
 import { type ContainerdPaths, encodeConfig, type NriOptions } from "./containerd-config.ts";
@@ -26,6 +27,17 @@ export interface ContainerdOptions {
   /** Added to the environment of containerd, and so to that of its shims. */
   readonly env?: Readonly<Record<string, string>>;
 }
+
+/**
+ * Debian 12's runc is too old to map the ids of mounts, and says so, whereupon containerd 2 makes no container in a user
+ * namespace. Those of the root are mapped by containerd itself; runc's would be /etc/hosts and the like.
+ */
+const IDMAP_RUNC = `#!/bin/sh
+case " $* " in
+*" features "*) echo '{"linux":{"mountExtensions":{"idmap":{"enabled":true}}}}' ;;
+*) exec runc "$@" ;;
+esac
+`;
 
 /**
  * A containerd of our own with its own folders and sockets, which must run inside a sandbox. Disposing of it removes
@@ -53,6 +65,8 @@ export class Containerd implements AsyncDisposable {
       state: join(this.#folder, "state"),
       socket: `/run/rig/${process.pid}-${name}/containerd.sock`,
       nriSocket: `/run/rig/${process.pid}-${name}/nri.sock`,
+      cni: cniFolders(join(this.#folder, "cni")),
+      idmapRunc: join(this.#folder, "runc-idmap"),
     };
     this.version = options.version;
     this.packages = options.packages;
@@ -85,6 +99,9 @@ export class Containerd implements AsyncDisposable {
   async start(): Promise<void> {
     await mkdir(this.paths.socket.slice(0, this.paths.socket.lastIndexOf("/")), { recursive: true });
     await mkdir(this.#folder, { recursive: true });
+    await makeEmptyCni(this.paths.cni);
+    await Bun.write(this.paths.idmapRunc, IDMAP_RUNC);
+    await chmod(this.paths.idmapRunc, 0o755);
     const config = join(this.#folder, "config.toml");
     await Bun.write(config, encodeConfig(this.version, this.paths, PAUSE_NAME, this.#options.nri));
     const log = openSync(this.logPath, "a");

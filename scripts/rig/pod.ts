@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { IDMAP_HANDLER } from "./containerd-config.ts";
 import type { Cri } from "./cri.ts";
 import {
   NamespaceMode,
@@ -15,6 +16,8 @@ export interface PodOptions {
   readonly namespace?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly labels?: Readonly<Record<string, string>>;
+  /** Whether its containers are in a user namespace of their own, as with `hostUsers: false`. */
+  readonly userNamespace?: boolean;
 }
 
 /** A pod without containers. It stays until the CRI is told to remove it, or containerd is disposed of. */
@@ -24,8 +27,8 @@ export interface Pod {
   readonly config: PodSandboxConfig;
 }
 
-/** The rig has no CNI. */
-export const HOST_NETWORK = create(NamespaceOptionSchema, { network: NamespaceMode.NODE });
+/** The ids of a pod in a user namespace, as the kubelet would choose them. */
+const IDS = [{ containerId: 0, hostId: 100_000, length: 65_536 }];
 
 let count = 0;
 
@@ -33,16 +36,28 @@ let count = 0;
 export async function startPod(
   cri: Cri,
   cgroup: string,
-  { name = "test", namespace = "default", annotations = {}, labels = {} }: PodOptions = {},
+  {
+    name = "test",
+    namespace = "default",
+    annotations = {},
+    labels = {},
+    userNamespace = false,
+  }: PodOptions = {},
 ): Promise<Pod> {
   // The CRI tells pods apart by name, namespace and attempt: of one name there may be several.
   const attempt = ++count;
+  const namespaceOptions = create(NamespaceOptionSchema, {
+    // A root that is not the host's cannot mount the sysfs of the host's network.
+    network: userNamespace ? NamespaceMode.POD : NamespaceMode.NODE,
+    ...(userNamespace && { usernsOptions: { mode: NamespaceMode.POD, uids: IDS, gids: IDS } }),
+  });
   const config = create(PodSandboxConfigSchema, {
     metadata: { name, uid: `${name}-${process.pid}-${attempt}`, namespace, attempt },
     annotations: { ...annotations },
     labels: { ...labels },
-    linux: { cgroupParent: cgroup, securityContext: { namespaceOptions: HOST_NETWORK } },
+    linux: { cgroupParent: cgroup, securityContext: { namespaceOptions } },
   });
-  const { podSandboxId } = await cri.runtime.runPodSandbox({ config });
+  const runtimeHandler = userNamespace ? IDMAP_HANDLER : "";
+  const { podSandboxId } = await cri.runtime.runPodSandbox({ config, runtimeHandler });
   return { id: podSandboxId, config };
 }

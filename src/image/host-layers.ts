@@ -21,11 +21,22 @@ export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayer
   const all =
     upper === undefined ? undefined : resolveLayers({ lower: [...lower, upper], upper }, seen, isDirectory);
   const layers = all?.slice(0, -1) ?? resolveLayers({ lower, upper }, seen, isDirectory);
-  if (layers === undefined || !layers.every(isDirectory)) {
+  if (layers === undefined) {
     return { layers: undefined, why: "the overlay's layers are not visible in this mount namespace" };
   }
   const reader = { kind: kindOf, inode: inodeOf, list, xattr };
-  return { layers: new ImageLayers(layers, reader, all !== undefined && isOneFileSystem(all)) };
+  const inodesTell = all !== undefined && isOneFileSystem(all);
+  return { layers: new ImageLayers(layers, reader, { inodesTell, remapped: isRemapped(layers, xattr) }) };
+}
+
+/**
+ * Whether the topmost layer is one that containerd 1.7 has put on the image's for a container in a user namespace, with a
+ * copy of every file that belongs to the container's root. Overlay has made those copies, and marked their folder.
+ */
+function isRemapped([top, below]: readonly string[], xattr: LayerReader["xattr"]): boolean {
+  if (top === undefined || below === undefined) return false;
+  const owner = lstat(top)?.uid;
+  return owner !== 0 && owner !== lstat(below)?.uid && xattr(top, "trusted.overlay.impure") === "y";
 }
 
 /** Then overlay shows each file with the number that it has in its layer. */

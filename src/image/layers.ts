@@ -30,6 +30,12 @@ export interface ImageFile {
   readonly layer: number;
 }
 
+/** What is special about the layers of a container. */
+interface LayerTraits {
+  readonly inodesTell?: boolean;
+  readonly remapped?: boolean;
+}
+
 /** A container can open files in any number of directories that it made: then learning begins anew. */
 const DIRECTORIES_MAX = 100_000;
 
@@ -45,26 +51,29 @@ export class ImageLayers {
   readonly #roots: readonly LayerDirectory[];
   readonly #reader: LayerReader;
   readonly #inodesTell: boolean;
+  readonly #remapped: boolean;
   /** For each directory its parts, one for each layer that it is visible in, topmost first. */
   readonly #directories = new Map<string, readonly LayerDirectory[]>();
 
   /**
    * @param lower the layers' folders on this host, the topmost first, as overlay has them
-   * @param inodesTell whether a file that was copied up keeps its inode number in overlay, and no new
-   *   file can have it: so it is when all layers and the upper directory are on one file system
+   * @param traits.inodesTell whether a file that was copied up keeps its inode number in overlay, and no
+   *   new file can have it: so it is when all layers and the upper directory are on one file system
+   * @param traits.remapped whether the topmost is none of the image's, but a copy of all of them for another owner
    */
-  constructor(lower: readonly string[], reader: LayerReader, inodesTell = false) {
+  constructor(lower: readonly string[], reader: LayerReader, traits: LayerTraits = {}) {
     this.#reader = reader;
-    this.#inodesTell = inodesTell;
+    this.#inodesTell = traits.inodesTell ?? false;
+    this.#remapped = traits.remapped ?? false;
     this.#roots = lower.map(
       (path, position) => new LayerDirectory(path, lower.length - 1 - position, reader),
     );
     this.#directories.set("", this.#roots);
   }
 
-  /** How many layers there are. */
+  /** How many layers the image has. */
   get count(): number {
-    return this.#roots.length;
+    return this.#roots.length - (this.#remapped ? 1 : 0);
   }
 
   /**
@@ -74,15 +83,20 @@ export class ImageLayers {
   find({ path, inode, isNew }: OpenedFile): ImageFile | undefined {
     const slash = path.lastIndexOf("/");
     const folder = path.slice(0, slash);
-    const part = this.#partWith(folder, path.slice(slash + 1));
-    if (!this.#inodesTell || (part !== undefined && !isNew)) return part && { path, layer: part.layer };
+    const file = path.slice(slash + 1);
+    const part = this.#partWith(folder, file);
+    if (!this.#inodesTell || (part !== undefined && !isNew)) {
+      return part && { path, layer: this.#sourceOf(part, folder, file) };
+    }
     const here = part === undefined ? 0 : this.#reader.inode(`${part.path}${path.slice(slash)}`);
-    if (part !== undefined && (here === inode || here === "shared")) return { path, layer: part.layer };
+    if (part !== undefined && (here === inode || here === "shared")) {
+      return { path, layer: this.#sourceOf(part, folder, file) };
+    }
     for (const each of this.#parts(folder)) {
       const name = each.nameOf(inode);
       // A name that a higher layer hides cannot have been opened.
       if (name !== undefined && this.#partWith(folder, name) === each) {
-        return { path: `${folder}/${name}`, layer: each.layer };
+        return { path: `${folder}/${name}`, layer: this.#sourceOf(each, folder, name) };
       }
     }
     return undefined;
@@ -91,7 +105,16 @@ export class ImageLayers {
   /** The layer (0 = bottom) that a regular file at `path` comes from; undefined when the image has none there. */
   layerOf(path: string): number | undefined {
     const slash = path.lastIndexOf("/");
-    return this.#partWith(path.slice(0, slash), path.slice(slash + 1))?.layer;
+    const [folder, name] = [path.slice(0, slash), path.slice(slash + 1)];
+    const part = this.#partWith(folder, name);
+    return part && this.#sourceOf(part, folder, name);
+  }
+
+  /** The image's layer of a file that a part shows: that of its original, where the part is a copy for another owner. */
+  #sourceOf(part: LayerDirectory, folder: string, name: string): number {
+    if (!this.#remapped || part.layer < this.count) return part.layer;
+    const original = this.#parts(folder).find((each) => each !== part && each.kind(name) === "file");
+    return original?.layer ?? this.count - 1;
   }
 
   /** The part of a folder that a regular file is seen in. */

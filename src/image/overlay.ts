@@ -38,6 +38,10 @@ function splitLowerdir(value: string): string[] {
  * That folder is among the ancestors of the upper directory, or of the places where the mount is
  * visible. Returns undefined when no folder has all layers.
  *
+ * For a container in a user namespace, containerd (since 2.1) makes the overlay of what it sees through a
+ * second mount of the layers' folder, with other owners, which it then takes away: only the ends of such
+ * paths, `3/fs`, say where the layers are, again above the upper directory.
+ *
  * @param visibleAt mount points of the same super block in the host's view
  * @param isDirectory tells whether there is a directory at an absolute path
  */
@@ -52,7 +56,30 @@ export function resolveLayers(
   const bases = relative.length === 0 ? [""] : known.flatMap(ancestors);
   const base = bases.find((folder) => relative.every((path) => isDirectory(`${folder}/${path}`)));
   if (base === undefined || lower.length === 0) return undefined;
-  return lower.map((path) => (isAbsolute(path) ? path : `${base}/${path}`));
+  const named = lower.map((path) => (isAbsolute(path) ? path : `${base}/${path}`));
+  const gone = named.filter((path) => !isDirectory(path));
+  if (gone.length === 0) return named;
+  const moved = findMoved(gone, ancestors(upper ?? ""), isDirectory);
+  return moved && named.map((path) => moved.get(path) ?? path);
+}
+
+/** What a layer's path ends with, at the least: its name alone could be that of another layer. */
+const END_NAMES_MIN = 2;
+
+/** Finds folders that have lost the same beginning, by their ends below one of `bases`; all, or none. */
+function findMoved(
+  gone: readonly string[],
+  bases: readonly string[],
+  isDirectory: (path: string) => boolean,
+): ReadonlyMap<string, string> | undefined {
+  const names = gone.map((path) => path.split("/").slice(1));
+  const lostMax = Math.min(...names.map(({ length }) => length)) - END_NAMES_MIN;
+  for (let lost = 1; lost <= lostMax; lost++) {
+    const ends = names.map((each) => each.slice(lost).join("/"));
+    const base = bases.find((folder) => ends.every((end) => isDirectory(`${folder}/${end}`)));
+    if (base !== undefined) return new Map(gone.map((path, index) => [path, `${base}/${ends[index]}`]));
+  }
+  return undefined;
 }
 
 /** The folders above a path, the nearest first, "" for the root. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cniFolders } from "../../scripts/rig/cni.ts";
 import { CONTAINERD_VERSIONS, type ContainerdVersion } from "../../scripts/rig/containerd.ts";
 import { encodeConfig } from "../../scripts/rig/containerd-config.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
@@ -33,6 +34,8 @@ class Patient implements AsyncDisposable {
       state: join(this.folder, "state"),
       socket: socket("containerd"),
       nriSocket: socket("nri"),
+      cni: cniFolders(join(this.folder, "cni")),
+      idmapRunc: join(this.folder, "runc-idmap"),
     };
     const options = { pluginPath: this.plugins, pluginConfigPath: join(this.folder, "conf.d") };
     const text = encodeConfig(version, paths, "none", options);

@@ -28,7 +28,7 @@ export const NAME = "faults:latest";
 /** What the container's command ends with: whatever befalls the plugin. */
 export const EXIT_CODE = 7;
 /** Files in /many of the image, named 0000 to 1999 and a long word. */
-const FILES = 2000;
+export const FILES = 2000;
 const LIMIT_MS = 500;
 /** More than the plugin gives to its results when it ends. */
 const EXIT_MS = 8000;

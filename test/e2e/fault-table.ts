@@ -85,6 +85,7 @@ export const faults = {
     log: "warn container … the list is not complete: tracer ended",
   },
   readOnlyRoot: { fault: "the container's root is read-only", outcome: complete, log: WRITTEN },
+  userNamespace: { fault: "the pod is in a user namespace", outcome: complete, log: WRITTEN },
   threadBlocked: {
     fault: "the tracing thread hangs: a layer of the image lies on a disk that hangs",
     outcome: incomplete("event lost: …"),
@@ -154,7 +155,6 @@ export const oddProcesses = {
     outcome: note("Cannot trace process …: its root is the host's own"),
     log: UNTRACED,
   },
-  userNamespace: { fault: "it is in a user namespace", outcome: complete, log: WRITTEN },
   clockBack: { fault: "the clock jumps a day back while it runs", outcome: complete, log: WRITTEN },
   clockAhead: { fault: "the clock jumps a day ahead while it runs", outcome: complete, log: WRITTEN },
 } as const satisfies Record<string, Fault>;

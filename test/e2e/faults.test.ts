@@ -7,7 +7,7 @@ import { Disk } from "../../scripts/rig/disk.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
 import { ROOT } from "../../scripts/rig/paths.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
-import { Bed, expectOutcome, NAME, readList } from "./fault-bed.ts";
+import { Bed, expectOutcome, FILES, NAME, readList } from "./fault-bed.ts";
 import { faults } from "./fault-table.ts";
 
 await run(["make", "-s", "dist/optimizer-inject"], { cwd: ROOT });
@@ -139,6 +139,20 @@ const acts: Record<keyof typeof faults, Act> = {
     await bed.run(undefined, { securityContext: { readonlyRootfs: true } });
     await plugin.says(faults.readOnlyRoot.log);
     await expectOutcome(results, faults.readOnlyRoot.outcome, bed.whole);
+  },
+  userNamespace: async (bed) => {
+    const results = bed.path("results");
+    await using plugin = await bed.plugin({ results });
+    const made = "echo made > /new; cat /new > /dev/null; for f in /many/1000-*; do echo changed >> $f; done";
+    const script = `cat /many/0* > /dev/null; ${made}; cat /many/1* > /dev/null`;
+    const { id } = await bed.run(script, { podUserNamespace: true });
+    await plugin.says(faults.userNamespace.log);
+    await expectOutcome(results, faults.userNamespace.outcome, bed.whole);
+    // containerd 1.7 puts a layer on the image's, containerd 2 mounts them where they are not any more.
+    const { filter, counts, layerCount, layers } = await plugin.ended(id);
+    expect({ filter, layerCount }).toEqual({ filter: { kind: "image-files" }, layerCount: 2 });
+    expect(counts.runtime).toBe(1);
+    expect(layers).toEqual([0, ...Array<number>(FILES).fill(1)]);
   },
   threadBlocked: async (bed) => {
     const results = bed.path("results");

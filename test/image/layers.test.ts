@@ -1,5 +1,6 @@
 import { describe, expect } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, statSync } from "node:fs";
+import { run } from "../../scripts/rig/command.ts";
 import { findLayers } from "../../src/image/host-layers.ts";
 import type { ImageLayers } from "../../src/image/layers.ts";
 import { loadShim } from "../../src/sys/shim.ts";
@@ -214,6 +215,51 @@ describe("ImageLayers.layerOf()", () => {
     expect(found.layerOf("/f")).toBe(1);
     await container.tell("unlink", "/f");
     expect(found.layerOf("/f")).toBe(1);
+  });
+
+  rootTest("counts no layer that is a copy of the image for the root of a user namespace", async () => {
+    using folder = temporaryFolder();
+    const layers = await image(folder.path, [
+      [
+        ["write", "/f", "1"],
+        ["mkdir", "/d"],
+        ["write", "/d/g", "1"],
+      ],
+      [
+        ["write", "/f", "2"],
+        ["write", "/d/h", "2"],
+        ["write", "/i", "2"],
+      ],
+    ]);
+    const copy = folder.at("copy");
+    {
+      await using maker = await heldContainer({ root: { kind: "overlay", layers, upper: copy } });
+      await run(["find", maker.at("/"), "-xdev", "-exec", "chown", "100000:100000", "{}", "+"]);
+    }
+    await using container = await heldContainer({ root: { kind: "overlay", layers: [...layers, copy] } });
+    await container.tell("write", "/new", "x");
+    const found = layersOf(container);
+    expect(found.count).toBe(3);
+    expect(["/f", "/d/g", "/d/h", "/i", "/new"].map((path) => found.layerOf(path))).toEqual([
+      2,
+      1,
+      2,
+      2,
+      undefined,
+    ]);
+    await container.tell("rename", "/i", "/j");
+    const [inode, isNew] = [statSync(container.at("/j")).ino, false];
+    expect(found.find({ path: "/j", inode, isNew })).toEqual({ path: "/i", layer: 2 });
+  });
+
+  rootTest("counts a layer whose folder belongs to somebody else", async () => {
+    using folder = temporaryFolder();
+    const layers = await image(folder.path, [[["write", "/f", "1"]], [["write", "/g", "2"]]]);
+    await run(["chown", "100000:100000", layers.at(-1) ?? ""]);
+    await using container = await heldContainer({ root: { kind: "overlay", layers } });
+    const found = layersOf(container);
+    expect(found.count).toBe(3);
+    expect(["/f", "/g"].map((path) => found.layerOf(path))).toEqual([1, 2]);
   });
 
   const seed = testSeed();

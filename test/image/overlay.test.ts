@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, symlinkSync, unlinkSync } from "node:fs";
 import { findLayers } from "../../src/image/host-layers.ts";
 import { parseOverlayOptions, resolveLayers } from "../../src/image/overlay.ts";
 import { rootOf } from "../../src/trace/process-mounts.ts";
@@ -39,8 +39,26 @@ describe("resolveLayers()", () => {
   const isDirectory = (path: string): boolean => folders.has(path);
 
   test("leaves absolute paths as they are", () => {
-    const directories = { lower: ["/gone", "/snapshots/1/fs"], upper: "/u" };
+    const directories = { lower: ["/snapshots/2/fs", "/snapshots/1/fs"], upper: "/u" };
     expect(resolveLayers(directories, [], isDirectory)).toEqual(directories.lower);
+  });
+
+  const upper = "/snapshots/3/fs";
+  for (const [what, lower, expected] of [
+    ["two", ["/tmp/x/2/fs", "/tmp/x/1/fs"], ["/snapshots/2/fs", "/snapshots/1/fs"]],
+    ["one", ["/tmp/x/2/fs"], ["/snapshots/2/fs"]],
+    ["some", ["/snapshots/2/fs", "/tmp/x/1/fs"], ["/snapshots/2/fs", "/snapshots/1/fs"]],
+    ["two, of which one is nowhere", ["/tmp/x/2/fs", "/tmp/x/9/fs"], undefined],
+    ["two with no more than a name left", ["/fs", "/1"], undefined],
+    ["the root", ["/"], undefined],
+  ] as const) {
+    test(`of layers whose mount was taken away finds ${what}`, () => {
+      expect(resolveLayers({ lower, upper }, [], isDirectory)).toEqual(expected && [...expected]);
+    });
+  }
+
+  test("knows nothing of a mount that was taken away without an upper directory", () => {
+    expect(resolveLayers({ lower: ["/tmp/x/2/fs"], upper: undefined }, [], isDirectory)).toBeUndefined();
   });
 
   test("finds relative layers above the upper directory", () => {
@@ -112,6 +130,22 @@ describe("findLayers()", () => {
       root: { kind: "mount", fsType: "overlay", options },
       cwd: folder.path,
     });
+    expect(findLayers(rootOf(container.pid), () => undefined).layers?.layerOf("/file")).toBe(0);
+  });
+
+  rootTest("finds layers that were seen elsewhere when the mount was made", async () => {
+    using folder = temporaryFolder();
+    for (const layer of ["all/1/fs", "all/2/fs", "all/2/work"])
+      mkdirSync(folder.at(layer), { recursive: true });
+    writeLayer(folder.at("all/1/fs"), { "/file": "x" });
+    symlinkSync(folder.at("all"), folder.at("seen"));
+    const options = [
+      `lowerdir=${folder.at("seen/1/fs")}`,
+      `upperdir=${folder.at("all/2/fs")}`,
+      `workdir=${folder.at("all/2/work")}`,
+    ];
+    await using container = await heldContainer({ root: { kind: "mount", fsType: "overlay", options } });
+    unlinkSync(folder.at("seen"));
     expect(findLayers(rootOf(container.pid), () => undefined).layers?.layerOf("/file")).toBe(0);
   });
 
