@@ -1,4 +1,4 @@
-import { chmod, mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** Where a container runtime finds the plugins that make the networks of pods, and what they are told. */
@@ -26,10 +26,7 @@ export function cniFolders(folder: string): CniFolders {
 /** Makes the folders of a CNI whose networks have nothing in them. */
 export async function makeEmptyCni(folders: CniFolders): Promise<void> {
   for (const path of Object.values(folders)) await mkdir(path, { recursive: true });
-  for (const name of PLUGINS) {
-    await Bun.write(join(folders.bin, name), PLUGIN);
-    await chmod(join(folders.bin, name), 0o755);
-  }
+  for (const name of PLUGINS) await writeFile(join(folders.bin, name), PLUGIN, { mode: 0o755 });
   const network = { cniVersion: "1.0.0", name: "rig", plugins: [{ type: "rig" }] };
   await Bun.write(join(folders.conf, "10-rig.conflist"), JSON.stringify(network));
 }

@@ -52,41 +52,29 @@ plugin_path = ${text(nri?.pluginPath ?? `${paths.root}/no-plugins`)}
 plugin_config_path = ${text(nri?.pluginConfigPath ?? `${paths.root}/no-config`)}
 socket_path = ${text(paths.nriSocket)}
 `;
-  const cni = `
-bin_dir = ${text(paths.cni.bin)}
-conf_dir = ${text(paths.cni.conf)}`;
-  const runtimes = `
-runc = { runtime_type = "io.containerd.runc.v2" }
-${IDMAP_HANDLER} = { runtime_type = "io.containerd.runc.v2", options = { BinaryName = ${text(paths.idmapRunc)} } }`;
-  switch (version) {
-    case "1.7":
-      return `version = 2${common}
-[plugins."io.containerd.grpc.v1.cri"]
-sandbox_image = ${text(pauseImage)}
+  const runtime = (plugin: string, more = "") => `
+[plugins."${plugin}"]
 restrict_oom_score_adj = true
 disable_apparmor = true
 cdi_spec_dirs = []
 enable_cdi = false
+${more}
+[plugins."${plugin}".cni]
+bin_dir = ${text(paths.cni.bin)}
+conf_dir = ${text(paths.cni.conf)}
 
-[plugins."io.containerd.grpc.v1.cri".cni]${cni}
-
-[plugins."io.containerd.grpc.v1.cri".containerd.runtimes]${runtimes}
+[plugins."${plugin}".containerd.runtimes]
+runc = { runtime_type = "io.containerd.runc.v2" }
+${IDMAP_HANDLER} = { runtime_type = "io.containerd.runc.v2", options = { BinaryName = ${text(paths.idmapRunc)} } }
 `;
+  switch (version) {
+    case "1.7":
+      return `version = 2${common}${runtime("io.containerd.grpc.v1.cri", `sandbox_image = ${text(pauseImage)}\n`)}`;
     case "2.1":
       return `version = 3${common}
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = ${text(pauseImage)}
-
-[plugins."io.containerd.cri.v1.runtime"]
-restrict_oom_score_adj = true
-disable_apparmor = true
-cdi_spec_dirs = []
-enable_cdi = false
-
-[plugins."io.containerd.cri.v1.runtime".cni]${cni}
-
-[plugins."io.containerd.cri.v1.runtime".containerd.runtimes]${runtimes}
-`;
+${runtime("io.containerd.cri.v1.runtime")}`;
   }
 }
 

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { cniFolders, makeEmptyCni } from "./cni.ts";
@@ -80,6 +80,8 @@ export class Containerd implements AsyncDisposable {
   static async start(options: ContainerdOptions): Promise<Containerd> {
     const containerd = new Containerd(options);
     try {
+      await makeEmptyCni(containerd.paths.cni);
+      await writeFile(containerd.paths.idmapRunc, IDMAP_RUNC, { mode: 0o755 });
       await containerd.start();
       await containerd.importImage(await new Images(containerd.#folder, options.packages).pause());
       return containerd;
@@ -99,9 +101,6 @@ export class Containerd implements AsyncDisposable {
   async start(): Promise<void> {
     await mkdir(this.paths.socket.slice(0, this.paths.socket.lastIndexOf("/")), { recursive: true });
     await mkdir(this.#folder, { recursive: true });
-    await makeEmptyCni(this.paths.cni);
-    await Bun.write(this.paths.idmapRunc, IDMAP_RUNC);
-    await chmod(this.paths.idmapRunc, 0o755);
     const config = join(this.#folder, "config.toml");
     await Bun.write(config, encodeConfig(this.version, this.paths, PAUSE_NAME, this.#options.nri));
     const log = openSync(this.logPath, "a");

@@ -85,19 +85,14 @@ export class ImageLayers {
     const folder = path.slice(0, slash);
     const file = path.slice(slash + 1);
     const part = this.#partWith(folder, file);
-    if (!this.#inodesTell || (part !== undefined && !isNew)) {
-      return part && { path, layer: this.#sourceOf(part, folder, file) };
-    }
-    const here = part === undefined ? 0 : this.#reader.inode(`${part.path}${path.slice(slash)}`);
-    if (part !== undefined && (here === inode || here === "shared")) {
-      return { path, layer: this.#sourceOf(part, folder, file) };
-    }
+    if (!this.#inodesTell || (part !== undefined && !isNew)) return part && this.#fileIn(part, folder, file);
+    const here = part === undefined ? 0 : this.#reader.inode(`${part.path}/${file}`);
+    if (part !== undefined && (here === inode || here === "shared")) return this.#fileIn(part, folder, file);
     for (const each of this.#parts(folder)) {
       const name = each.nameOf(inode);
       // A name that a higher layer hides cannot have been opened.
-      if (name !== undefined && this.#partWith(folder, name) === each) {
-        return { path: `${folder}/${name}`, layer: this.#sourceOf(each, folder, name) };
-      }
+      if (name !== undefined && this.#partWith(folder, name) === each)
+        return this.#fileIn(each, folder, name);
     }
     return undefined;
   }
@@ -107,14 +102,15 @@ export class ImageLayers {
     const slash = path.lastIndexOf("/");
     const [folder, name] = [path.slice(0, slash), path.slice(slash + 1)];
     const part = this.#partWith(folder, name);
-    return part && this.#sourceOf(part, folder, name);
+    return part && this.#fileIn(part, folder, name).layer;
   }
 
-  /** The image's layer of a file that a part shows: that of its original, where the part is a copy for another owner. */
-  #sourceOf(part: LayerDirectory, folder: string, name: string): number {
-    if (!this.#remapped || part.layer < this.count) return part.layer;
+  /** A file that a part shows. Where that is a copy for another owner, its layer is the original's. */
+  #fileIn(part: LayerDirectory, folder: string, name: string): ImageFile {
+    const path = `${folder}/${name}`;
+    if (part.layer < this.count) return { path, layer: part.layer };
     const original = this.#parts(folder).find((each) => each !== part && each.kind(name) === "file");
-    return original?.layer ?? this.count - 1;
+    return { path, layer: original?.layer ?? this.count - 1 };
   }
 
   /** The part of a folder that a regular file is seen in. */
