@@ -1,7 +1,7 @@
 import { describe, expect, setSystemTime, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { waitFor } from "../../scripts/rig/wait.ts";
-import { type HeldContainer, heldContainer } from "../helpers/held-container.ts";
+import { type HeldContainer, type HeldContainerOptions, heldContainer } from "../helpers/held-container.ts";
 import { fakeContainer } from "../helpers/nri-messages.ts";
 import { ownCgroup } from "../helpers/own-cgroup.ts";
 import { preLaunch } from "../helpers/program.ts";
@@ -23,8 +23,8 @@ interface Odd extends AsyncDisposable {
   readonly container?: HeldContainer;
 }
 
-const held = async (): Promise<Odd> => {
-  const container = await heldContainer({ root: OVERLAY });
+const held = async (options: Partial<HeldContainerOptions> = {}): Promise<Odd> => {
+  const container = await heldContainer({ root: OVERLAY, ...options });
   return { pid: container.pid, container, [Symbol.asyncDispose]: () => container[Symbol.asyncDispose]() };
 };
 
@@ -76,6 +76,7 @@ const processes: Record<
     };
   },
   hostRoot: async () => ({ pid: process.pid, async [Symbol.asyncDispose]() {} }),
+  rootless: () => held({ userNamespace: true }),
 };
 
 describe("a fake runtime notices nothing when", () => {

@@ -155,6 +155,7 @@ export const oddProcesses = {
     outcome: note("Cannot trace process …: its root is the host's own"),
     log: UNTRACED,
   },
+  rootless: { fault: "its root was mounted in a user namespace", outcome: complete, log: WRITTEN },
   clockBack: { fault: "the clock jumps a day back while it runs", outcome: complete, log: WRITTEN },
   clockAhead: { fault: "the clock jumps a day ahead while it runs", outcome: complete, log: WRITTEN },
 } as const satisfies Record<string, Fault>;

@@ -20,6 +20,8 @@ export interface HeldContainerOptions {
   readonly root: Root;
   /** Whether the host sees the root's mount too, as it does with containerd. */
   readonly visible?: boolean;
+  /** Whether it is in a user namespace of its own, where it is root and mounts its root. */
+  readonly userNamespace?: boolean;
   /** The folder that relative layers start from. */
   readonly cwd?: string;
 }
@@ -57,6 +59,7 @@ export async function heldContainer(options: HeldContainerOptions): Promise<Held
   try {
     mkdirSync(folder.at("root"));
     const child = spawn([
+      ...(options.userNamespace ? ["unshare", "--user", "--map-root-user", "--"] : []),
       program(),
       options.visible ? "1" : "0",
       options.cwd ?? "/",
