@@ -32,6 +32,7 @@ bool opt_injected(const char *call, const char *function);
 #define fanotify_init(...) OPT_MAY_FAIL(-1, fanotify_init, __VA_ARGS__)
 #define fanotify_mark(...) OPT_MAY_FAIL(-1, fanotify_mark, __VA_ARGS__)
 #define fcntl(...) OPT_MAY_FAIL(-1, fcntl, __VA_ARGS__)
+#define getsockopt(...) OPT_MAY_FAIL(-1, getsockopt, __VA_ARGS__)
 #define getrlimit(...) OPT_MAY_FAIL(-1, getrlimit, __VA_ARGS__)
 #define ioctl(...) OPT_MAY_FAIL(-1, ioctl, __VA_ARGS__)
 #define lgetxattr(...) OPT_MAY_FAIL(-1, lgetxattr, __VA_ARGS__)

@@ -785,6 +785,14 @@ int32_t opt_lock(int32_t fd)
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
+int32_t opt_peer_pid(int32_t fd)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ? -errno : peer.pid;
+}
+
 int32_t opt_get_xattr(const char *path, const char *name, void *value, uint32_t size)
 {
 	ssize_t length = lgetxattr(path, name, value, size);

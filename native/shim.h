@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* Changes whenever a record or a signature does; checked when the shim is loaded. */
-#define OPT_ABI_VERSION 7
+#define OPT_ABI_VERSION 8
 
 /* Kinds of records. */
 enum {
@@ -98,6 +98,12 @@ int32_t opt_set_cloexec(int32_t fd);
  * -EWOULDBLOCK while another one has it.
  */
 int32_t opt_lock(int32_t fd);
+
+/*
+ * The process at the other end of a connected unix socket, in this process's numbering: the one that connected, listened
+ * or made the pair. 0 when it lies outside of this pid namespace.
+ */
+int32_t opt_peer_pid(int32_t fd);
 
 /*
  * Reads an extended attribute of the file itself at `path`, links not followed.

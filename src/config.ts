@@ -36,6 +36,8 @@ export interface Config {
   readonly statusFile: string;
   /** `metrics_file`: the same for node-exporter's textfile collector; "" is none. */
   readonly metricsFile: string;
+  /** `run_dir`: the folder of the socket where `optimizer status` asks; "" is none. */
+  readonly runDir: string;
 }
 
 /** The file that the runtime hands to the plugin, and that an external plugin reads itself. */
@@ -56,6 +58,7 @@ export const defaultConfig: Config = {
   logFile: "",
   statusFile: "",
   metricsFile: "",
+  runDir: "/run/optimizer",
 };
 
 /** Seconds in a year: setTimeout() would fire at once for what does not fit 32 bits of milliseconds. */
@@ -120,6 +123,10 @@ const keys: Record<string, Setter> = {
     isFilePath(value) && (value === "" || /[^/]\.prom$/.test(value))
       ? { metricsFile: value }
       : 'an absolute path that ends in .prom, such as "/var/lib/node_exporter/optimizer.prom", or "" for none',
+  run_dir: (value) =>
+    isFilePath(value)
+      ? { runDir: value }
+      : 'the absolute path of a folder, such as "/run/optimizer", or "" for none',
 };
 
 /** Keys of the older two-binary tool that have no meaning here. */

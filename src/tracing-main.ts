@@ -2,10 +2,11 @@ import { mergeLists } from "./cli/merge-lists.ts";
 import type { Log } from "./log.ts";
 import { outliveMistakes } from "./mistakes.ts";
 import { Claim, type Lock } from "./record/claim.ts";
+import { folderProblem, formatFolderProblem } from "./record/folder-check.ts";
 import { recover } from "./record/recovery.ts";
 import { Sessions } from "./session/sessions.ts";
 import { type Call, type Notice, type Request, sharedNowMs } from "./session/tracing.ts";
-import { messageOf, SyscallError } from "./sys/errno.ts";
+import { messageOf } from "./sys/errno.ts";
 import { loadShim } from "./sys/shim.ts";
 import { TracerSource } from "./trace/tracer-source.ts";
 
@@ -35,10 +36,7 @@ async function adopt(directory: string, lock: Lock): Promise<void> {
     claims.set(directory, await Claim.take(directory, lock));
     await recover({ directory, lock, log });
   } catch (error) {
-    const { code, message } = SyscallError.from(`write to ${directory}`, error);
-    // The right to write into any folder is given up at the start.
-    const cure = code === "EACCES" ? `; it has to be root's: chown root ${directory}` : "";
-    log.error(`${message}: no result can be written there${cure}`);
+    log.error(formatFolderProblem(folderProblem(directory, error)));
   }
 }
 
@@ -46,12 +44,10 @@ async function adopt(directory: string, lock: Lock): Promise<void> {
 async function serve(sessions: Sessions, lock: Lock, request: Request): Promise<void> {
   switch (request.kind) {
     case "start":
-      return await sessions.start(
-        request.container,
-        request.config,
-        request.runtime,
-        sharedNowMs() - request.sinceMs,
-      );
+      return await sessions.start(request.container, request.config, request.runtime, {
+        waitedMs: sharedNowMs() - request.sinceMs,
+        blocked: request.blocked,
+      });
     case "join":
       return await sessions.join(request.container, request.config, request.runtime);
     case "stop": {
@@ -81,6 +77,7 @@ try {
     xattr: shim.readXattr,
     log,
     merge: mergeLists,
+    onWritable: (directory) => void adopt(directory, shim.lock),
   });
   self.onmessage = async ({ data: { id, request } }: MessageEvent<Call>) => {
     tell({ kind: "seen", id });

@@ -24,12 +24,13 @@ events = ["StartContainer", "StopContainer", "RemoveContainer"]
 log_file = "/var/log/optimizer.log"
 status_file = "/run/optimizer.json"
 metrics_file = "/run/optimizer.prom"
+run_dir = "/run/other"
 server_path = "/usr/local/bin/optimizer-server"
 `;
 
 const knownKeys =
   "persist_dir, include, exclude, list_per, readable, timeout, overwrite, merge, runtime_files, trace_running, events, " +
-  "log_file, status_file, metrics_file";
+  "log_file, status_file, metrics_file, run_dir";
 
 describe("parseConfig()", () => {
   test("reads every key", () => {
@@ -50,6 +51,7 @@ describe("parseConfig()", () => {
         logFile: "/var/log/optimizer.log",
         statusFile: "/run/optimizer.json",
         metricsFile: "/run/optimizer.prom",
+        runDir: "/run/other",
       },
       problems: [],
       notes: ["server_path is ignored: there is no separate server any more"],

@@ -17,6 +17,7 @@ export const doctorCommand = makeCommand({
       valueHint: "FILE",
       description: "The containerd to check, by the file it is started with; else all that run",
     },
+    "run-dir": { type: "string", valueHint: "DIR", description: "Folder of the sockets of running plugins" },
     json: { type: "boolean", description: "For programs" },
   },
   examples: [
@@ -29,6 +30,7 @@ export const doctorCommand = makeCommand({
         persistDir: flags["persist-dir"],
         config: flags.config,
         containerdConfig: flags["containerd-config"],
+        runDir: flags["run-dir"],
       }),
     );
     if (flags.json) {

@@ -60,6 +60,11 @@ export const pluginFlags = {
     valueHint: "FILE",
     description: "The same for node-exporter's textfile collector: a file that ends in .prom",
   },
+  "run-dir": {
+    type: "string",
+    valueHint: "DIR",
+    description: `Folder of the socket where optimizer status asks (${defaultConfig.runDir})`,
+  },
   name: { type: "string", valueHint: "NAME", description: `Name to register under (${DEFAULT_NAME})` },
   idx: {
     type: "string",
@@ -132,6 +137,7 @@ export function flagValues(flags: PluginFlags): Partial<Config> {
     tomlLine("log_file", text(flags["log-file"])),
     tomlLine("status_file", text(flags["status-file"])),
     tomlLine("metrics_file", text(flags["metrics-file"])),
+    tomlLine("run_dir", text(flags["run-dir"])),
   ];
   const { values, problems } = parseConfig(lines.join(""));
   if (problems.length > 0) {

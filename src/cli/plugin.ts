@@ -11,7 +11,9 @@ import { describeSelection } from "../session/selection.ts";
 import type { RuntimeInfo } from "../session/session.ts";
 import { sharedNowMs } from "../session/tracing.ts";
 import { TracingThread } from "../session/tracing-thread.ts";
-import { messageOf } from "../sys/errno.ts";
+import { findBlocked } from "../session/visibility.ts";
+import { formatProblem, type Problem } from "../status/problem.ts";
+import { errorCode, messageOf } from "../sys/errno.ts";
 import { threadUrl } from "../sys/self-command.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
 import { ExitCode, makeCommand } from "./command.ts";
@@ -58,12 +60,13 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   log.writeTo(combineConfig(config, own).logFile);
   const { source } = launch;
   if (shim !== undefined && "fd" in source) attempt(() => shim.setCloseOnExec(source.fd), log);
-  const tracing = await startTracing(shim, obstacle, launch, log);
+  const { tracing, unable } = await startTracing(shim, obstacle, launch, log);
   outliveMistakes(log);
-  const status = new PluginStatus(log, tracing);
+  const { idx, name, kind } = launch;
+  const status = new PluginStatus({ log, plugin: { idx, name, launch: kind }, tracing, unable });
   process.on("SIGUSR1", () => void status.report());
   process.on("SIGHUP", () => log.reopen());
-  const plugin = new Plugin({ launch, config, flags: own, log, tracing, status });
+  const plugin = new Plugin({ launch, config, flags: own, log, shim, tracing, status });
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
   await plugin.run(stop.signal);
@@ -78,15 +81,15 @@ async function startTracing(
   obstacle: unknown,
   { kind }: Launch,
   log: Log,
-): Promise<TracingThread | undefined> {
+): Promise<{ readonly tracing: TracingThread | undefined; readonly unable: string }> {
   try {
     if (shim === undefined) throw obstacle;
     attempt(() => shim.raiseOpenFileLimit(), log); // with fewer descriptors fewer containers can be traced at a time
-    return await TracingThread.start({ url: threadUrl("tracing-main"), log });
+    return { tracing: await TracingThread.start({ url: threadUrl("tracing-main"), log }), unable: "" };
   } catch (error) {
     if (kind === "external") throw error;
     log.error(`nothing will be traced: ${messageOf(error)}`);
-    return undefined;
+    return { tracing: undefined, unable: messageOf(error) };
   }
 }
 
@@ -105,6 +108,7 @@ interface PluginOptions {
   readonly config: Partial<Config>;
   readonly flags: Partial<Config>;
   readonly log: PluginLog;
+  readonly shim: Shim | undefined;
   readonly tracing: TracingThread | undefined;
   readonly status: PluginStatus;
 }
@@ -113,13 +117,20 @@ class Plugin implements PluginHandlers {
   readonly #options: PluginOptions;
   #config: Config;
   #runtime: RuntimeInfo = { name: "", version: "" };
+  /** Undefined where nothing tells; 0 outside of this pid namespace. */
+  #runtimePid: number | undefined;
+  /** What keeps all containers of this runtime from being traced. */
+  #blocked: Problem | undefined;
   /** When the results have to be complete, on the clock of performance.now(). */
   #deadlineMs = 0;
 
   constructor(options: PluginOptions) {
     this.#options = options;
     this.#config = combineConfig(options.config, options.flags);
-    options.status.configure(this.#config);
+    // A runtime's own plugin is told so when it is configured.
+    if (options.launch.kind === "external") options.status.configure(this.#config);
+    const { source } = options.launch;
+    if ("fd" in source) this.#lookAtPeer(source.fd);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -151,11 +162,12 @@ class Plugin implements PluginHandlers {
       idx: launch.idx,
       handlers: this,
       replyCeilingMs: REPLY_CEILING_MS,
+      onOpen: (fd) => this.#lookAtPeer(fd),
       onError: (message) => log.warn(message),
       onAnswer: (event, tookMs) => status.answered(event, tookMs),
       signal,
     });
-    status.disconnected();
+    status.disconnected(describeEnd(end), cureFor(end));
     // Whoever started these containers does not tell us of their end any more.
     const reason = end.kind === "stopped" ? "terminated" : "connection lost";
     this.#deadlineMs = performance.now() + EXIT_TIMEOUT_MS;
@@ -166,7 +178,11 @@ class Plugin implements PluginHandlers {
   configure({ config, runtimeName, runtimeVersion }: Configuration): number {
     const { launch, log, flags, tracing, status } = this.#options;
     this.#runtime = { name: runtimeName, version: runtimeVersion };
-    status.connected(this.#runtime);
+    this.#blocked =
+      this.#runtimePid === undefined
+        ? undefined
+        : findBlocked({ runtimePid: this.#runtimePid, runtime: this.#runtime });
+    status.connected(this.#runtime, this.#runtimePid || undefined, this.#blocked);
     if (launch.kind === "pre-launched") {
       // Here nobody reads an error, and returning one would end older containerds.
       const { values, problems, notes } = parseConfig(config);
@@ -181,6 +197,7 @@ class Plugin implements PluginHandlers {
       `configured by ${runtimeName} ${runtimeVersion} as ${launch.idx}-${launch.name}; ` +
         `results go to ${this.#config.persistDir}`,
     );
+    if (this.#blocked !== undefined) log.error(formatProblem(this.#blocked));
     void tracing?.request({ kind: "adopt folder", directory: this.#config.persistDir });
     const selection = describeSelection(this.#config);
     if (selection !== undefined) log.info(selection);
@@ -208,6 +225,7 @@ class Plugin implements PluginHandlers {
       container: containerInfo(pod, container),
       config: this.#config,
       runtime: this.#runtime,
+      blocked: this.#blocked && formatProblem(this.#blocked),
       sinceMs: sharedNowMs(),
     });
   };
@@ -215,6 +233,14 @@ class Plugin implements PluginHandlers {
   stopContainer: PluginHandlers["stopContainer"] = async (_pod, container) => {
     await this.#options.tracing?.request({ kind: "stop", containerId: container.id });
   };
+
+  /** Who is at the other end of the connection, for its pids mean something in its own pid namespace only. */
+  #lookAtPeer(fd: number): void {
+    const { shim, log } = this.#options;
+    attempt(() => {
+      this.#runtimePid = shim?.peerPid(fd);
+    }, log);
+  }
 
   #eventMask(): number {
     const { log } = this.#options;
@@ -243,6 +269,21 @@ function describeEnd(end: EndReason): string {
       return `the runtime did not answer within ${end.timeoutMs} ms`;
     case "failed":
       return `the connection failed: ${end.error.message}`;
+  }
+}
+
+/** What to do about the end of a connection, where it can be told. */
+function cureFor(end: EndReason): string | undefined {
+  if (end.kind !== "failed") return end.kind === "closed" ? "start the runtime again" : undefined;
+  switch (errorCode(end.error.cause)) {
+    case "ECONNREFUSED":
+      return "start the runtime; in a pod mount the folder of the socket, since a mount of the socket itself stays that of a runtime that has ended";
+    case "ENOENT":
+      return "start the runtime, with NRI switched on (optimizer doctor); in a pod mount the folder of the socket";
+    case "EACCES":
+      return "run as root";
+    default:
+      return undefined;
   }
 }
 

@@ -15,6 +15,7 @@ const commands: Record<string, () => Promise<Command>> = {
   export: async () => (await import("./export.ts")).exportCommand,
   merge: async () => (await import("./merge.ts")).mergeCommand,
   diff: async () => (await import("./diff.ts")).diffCommand,
+  status: async () => (await import("./status.ts")).statusCommand,
   doctor: async () => (await import("./doctor.ts")).doctorCommand,
   completions: async () => (await import("./completions.ts")).completionsCommand(commands),
 };

@@ -1,4 +1,5 @@
 import { checkOpenFiles } from "./check-host.ts";
+import { checkPluginProcess } from "./check-running.ts";
 import { quote } from "./edit.ts";
 import type { Facts, PluginEntry, RuntimeFacts, RuntimeReport } from "./facts.ts";
 import { type Finding, good, type Mend, warning, wrong } from "./finding.ts";
@@ -18,6 +19,7 @@ const ACCEPTED_NAME = /^\d\d-.+$/;
 /** Findings about a runtime, its NRI, and the plugin in it. */
 export function checkRuntime(report: RuntimeReport, facts: Facts): Finding[] {
   const { runtime } = report;
+  if (runtime.vantage === "elsewhere") return checkElsewhere(report, facts);
   const settings = nriSettings(runtime);
   if ("problem" in settings) {
     return [
@@ -32,17 +34,46 @@ export function checkRuntime(report: RuntimeReport, facts: Facts): Finding[] {
     checkVersion(runtime),
     ...(limits === undefined ? [] : [checkOpenFiles("its files", limits)]),
     ...checkDisabled(runtime, settings),
-    ...checkNri(runtime, settings),
+    ...checkNri(report, settings),
     ...checkFolder(report, settings),
     checkPlugin(report, settings, facts),
-    checkRunning(report, settings, facts),
+    ...checkRunning(report, settings, facts),
+  ];
+}
+
+/** Of a runtime that sees other files than we do nothing is guessed, and nothing proposed that would edit a file. */
+function checkElsewhere(report: RuntimeReport, facts: Facts): Finding[] {
+  const { runtime, connected } = report;
+  const advice = "run optimizer doctor where it runs: on the node itself, outside of the pod";
+  return [
+    checkVersion(runtime),
+    connected === undefined
+      ? warning(
+          "NRI",
+          `${runtime.kind} has other mounts than we do: its configuration cannot be seen from here`,
+          {
+            advice,
+          },
+        )
+      : good("NRI", "on: a plugin is connected"),
+    ...(facts.external.length > 0
+      ? checkExternals(facts)
+      : [warning(RUNNING, `whether a plugin of ${runtime.kind} runs cannot be told from here`, { advice })]),
   ];
 }
 
 function checkVersion({ kind, program, version, process }: RuntimeFacts): Finding {
   const [major, minor] = kind === "containerd" ? [1, 7] : [1, 26];
   const where = process === undefined ? program : `${program}, pid ${process.pid}`;
-  if (version === undefined) return warning(kind, `${where}: its version cannot be told`);
+  if (version === undefined) {
+    return warning(kind, `${where}: its version cannot be told; NRI needs ${major}.${minor}`);
+  }
+  if (version === `${major}.x`) {
+    return warning(
+      kind,
+      `${version} (${where}): NRI needs ${major}.${minor}; a connected plugin tells the rest`,
+    );
+  }
   if (!isAtLeast(version, major, minor)) {
     return wrong(kind, `${version} (${where}) is too old: NRI needs ${major}.${minor}`, {
       advice: `update ${kind}`,
@@ -61,13 +92,27 @@ function checkDisabled(runtime: RuntimeFacts, { disabled }: NriSettings): Findin
   );
 }
 
-function checkNri(runtime: RuntimeFacts, { enabled, place, disabled }: NriSettings): Finding[] {
+function checkNri({ runtime, connected, children }: RuntimeReport, settings: NriSettings): Finding[] {
+  const { enabled, place, disabled } = settings;
   if (disabled.some(({ word }) => word.includes("nri"))) return []; // said already
   const where =
     place === undefined
       ? `by default of ${runtime.kind} ${runtime.version ?? "before 2.0"}`
       : `in ${describePlace(place)}`;
-  if (enabled) return [good("NRI", `on ${where}`)];
+  if (enabled === true) return [good("NRI", `on ${where}`)];
+  if (enabled === "unknown") {
+    if (connected !== undefined || children.length > 0) return [good("NRI", "on: a plugin is connected")];
+    const since = runtime.kind === "containerd" ? "2.0" : "1.30";
+    return [
+      warning(
+        "NRI",
+        `not set: on by default since ${runtime.kind} ${since}, and this version cannot be told`,
+        {
+          advice: `${runtime.program} --version tells; older ones need it switched on`,
+        },
+      ),
+    ];
+  }
   const setting = runtime.kind === "containerd" ? "disable = false" : "enable_nri = true";
   const mend = byCommand(enableNri(runtime), `set ${setting} there, in the section of NRI`);
   return [wrong("NRI", `off ${where}`, mend)];
@@ -134,31 +179,44 @@ function install(program: string | undefined, path: string): Mend {
   return { commands: [`install -D -m 755 ${quote(program)} ${quote(path)}`] };
 }
 
-function checkRunning(report: RuntimeReport, settings: NriSettings, facts: Facts): Finding {
+const RUNNING = "running";
+
+function checkRunning(report: RuntimeReport, settings: NriSettings, facts: Facts): Finding[] {
   const { runtime, children } = report;
   const { process, kind } = runtime;
   if (process === undefined) {
-    return wrong("running", `${kind} does not run`, {
-      ...(facts.systemd ? { commands: [`systemctl start ${serviceOf(kind)}`] } : { advice: `start ${kind}` }),
-    });
+    const start = facts.systemd
+      ? { commands: [`systemctl start ${serviceOf(kind)}`] }
+      : { advice: `start ${kind}` };
+    return [wrong(RUNNING, `${kind} does not run`, start)];
   }
   const [child] = children;
   const [external] = facts.external;
   if (child !== undefined && external !== undefined) {
-    return warning("running", `twice, pid ${child.pid} of the runtime and pid ${external.pid}: each traces`, {
-      commands: [`kill ${external.pid}`],
-    });
+    const text = `twice, pid ${child.pid} of the runtime and pid ${external.pid}: each traces`;
+    return [warning(RUNNING, text, { commands: [`kill ${external.pid}`] })];
   }
-  if (external !== undefined) return good("running", `pid ${external.pid}, started by itself`);
+  if (external !== undefined) return checkExternals(facts);
   const changed = changedSince(report, facts);
   if (child === undefined) {
-    return wrong("running", `no: ${whyNot(report, settings, changed)}`, restart(report));
+    return [wrong(RUNNING, `no: ${whyNot(report, settings, changed)}`, restart(report))];
   }
-  if (child.replaced) {
-    return warning("running", `pid ${child.pid}, but of a build that was replaced since`, restart(report));
+  const outdated = child.replaced ? "it is of a build that was replaced since" : changed;
+  if (outdated !== undefined) {
+    return [warning(RUNNING, `pid ${child.pid}, but ${outdated}`, restart(report))];
   }
-  if (changed !== undefined) return warning("running", `pid ${child.pid}, but ${changed}`, restart(report));
-  return good("running", `pid ${child.pid}, started by ${kind}`);
+  return checkPluginProcess(child, `started by ${kind}`, facts);
+}
+
+/** Findings about plugins that no runtime has started. */
+export function checkExternals(facts: Facts): Finding[] {
+  return facts.external.flatMap((each) =>
+    checkPluginProcess(
+      each,
+      each.launch === "external" ? "started by itself" : "started by its runtime",
+      facts,
+    ),
+  );
 }
 
 function whyNot(
@@ -166,7 +224,7 @@ function whyNot(
   { enabled }: NriSettings,
   changed: string | undefined,
 ): string {
-  if (!enabled) return "NRI is off";
+  if (enabled === false) return "NRI is off";
   if (ourEntries(plugins).length === 0) return "it is not installed";
   return changed ?? "it could not be started, or it ended; its log is in syslog, tag optimizer-nri-plugin";
 }

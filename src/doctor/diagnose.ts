@@ -1,6 +1,6 @@
 import { checkHost } from "./check-host.ts";
 import { checkConfig, checkPersistDir } from "./check-results.ts";
-import { checkRuntime } from "./check-runtime.ts";
+import { checkExternals, checkRuntime } from "./check-runtime.ts";
 import { checkService } from "./check-service.ts";
 import type { Facts } from "./facts.ts";
 import { type Finding, warning } from "./finding.ts";
@@ -9,14 +9,17 @@ import { type Finding, warning } from "./finding.ts";
 export function diagnose(facts: Facts): Finding[] {
   const runtimes = facts.runtimes.map((report) => checkRuntime(report, facts));
   // A restart comes last: it has to see what was mended before.
-  const restarts = runtimes.flatMap((findings) => findings.slice(-1));
+  const isLast = ({ check }: Finding): boolean => check === "running";
+  const restarts = runtimes.flatMap((findings) => findings.filter(isLast));
   return [
     ...checkHost(facts.host),
     ...noRuntime(facts),
-    ...runtimes.flatMap((findings) => findings.slice(0, -1)),
+    ...runtimes.flatMap((findings) => findings.filter((each) => !isLast(each))),
     ...checkService(facts),
     ...checkConfig(facts),
     ...checkPersistDir(facts),
+    ...(facts.runDirProblem === undefined ? [] : [warning("status", facts.runDirProblem)]),
+    ...(facts.runtimes.length === 0 ? checkExternals(facts) : []),
     ...restarts,
   ];
 }

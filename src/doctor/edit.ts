@@ -41,11 +41,11 @@ export function editCommand(path: string, edit: Edit): string {
   }
 }
 
-/** The command that makes a file with these lines, and its folder. */
+/** The command that makes a file with these lines, and its folder. Where there is one after all, it is not overwritten. */
 export function createCommand(path: string, lines: readonly string[]): string[] {
   return [
     `mkdir -p ${quote(path.slice(0, path.lastIndexOf("/")) || "/")}`,
-    `printf '%s\\n' ${lines.map(quote).join(" ")} >${quote(path)}`,
+    `printf '%s\\n' ${lines.map(quote).join(" ")} >>${quote(path)}`,
   ];
 }
 

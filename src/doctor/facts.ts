@@ -1,3 +1,5 @@
+import type { Answer } from "../status/ask.ts";
+import type { ReadStatus } from "../status/read-status.ts";
 import type { MarkStep } from "../trace/records.ts";
 
 /** What a trial of tracing has shown. */
@@ -56,10 +58,12 @@ export type RuntimeKind = "containerd" | "cri-o";
 export interface RuntimeFacts {
   readonly kind: RuntimeKind;
   readonly program: string;
-  /** `1.7.24`; undefined when it could not be asked. */
+  /** `1.7.24`, or `2.x` where no more can be told; undefined where nothing can. */
   readonly version: string | undefined;
   /** Undefined when it does not run. */
   readonly process?: RuntimeProcess | undefined;
+  /** `elsewhere`: it sees other files than we do, and its configuration is none that we could read. */
+  readonly vantage: "here" | "elsewhere";
   /** In the order in which it reads them: a later one wins. The first one is the one that it is started with. */
   readonly config: readonly TextFile[];
 }
@@ -97,6 +101,8 @@ export interface PluginProcess {
   readonly replaced: boolean;
   /** Undefined when the process is gone. */
   readonly rights?: ProcessRights | undefined;
+  /** What it says of itself; undefined when it has no socket to be asked at. */
+  readonly answer?: Answer | undefined;
 }
 
 /** What a process may do. */
@@ -139,6 +145,10 @@ export interface Facts {
   /** That file was named by the user: it has to be there. */
   readonly configWanted: boolean;
   readonly external: readonly PluginProcess[];
+  /** Where plugins are asked. */
+  readonly runDir: string;
+  /** Why nobody there is asked. */
+  readonly runDirProblem: string | undefined;
   /** The unit of the external plugin, where it is installed. */
   readonly service?: TextFile | undefined;
   /** This program as a file to install, when it is built. */
@@ -154,4 +164,6 @@ export interface RuntimeReport {
   /** Undefined when its folder is not there, or not to be known. */
   readonly plugins: readonly PluginEntry[] | undefined;
   readonly children: readonly PluginProcess[];
+  /** Of a plugin that is connected to it. */
+  readonly connected: ReadStatus | undefined;
 }

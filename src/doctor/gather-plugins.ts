@@ -9,8 +9,10 @@ import {
   statSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { Answer } from "../status/ask.ts";
 import type { PluginEntry, PluginProcess } from "./facts.ts";
 import { type Process, rightsOf } from "./processes.ts";
+import type { Vantage } from "./vantage.ts";
 
 const COMPARE_BYTES = 1 << 20;
 
@@ -102,10 +104,15 @@ export function childrenOf(
     }));
 }
 
-/** Those that somebody else has started: `optimizer plugin`. */
-export function findExternal(processes: readonly Process[], ownPid: number): PluginProcess[] {
+/** Those that somebody else has started: `optimizer plugin`. Any process may call itself so: only root's count. */
+export function findExternal(
+  processes: readonly Process[],
+  ownPid: number,
+  vantageOf: (pid: number) => Vantage,
+): PluginProcess[] {
   return processes
     .filter(({ pid, args, program }) => pid !== ownPid && program !== undefined && isExternal(args))
+    .filter(({ pid }) => vantageOf(pid) !== "stranger")
     .map(({ pid, parent, replaced }) => ({
       pid,
       parent,
@@ -113,6 +120,26 @@ export function findExternal(processes: readonly Process[], ownPid: number): Plu
       replaced,
       rights: rightsOf(pid),
     }));
+}
+
+/** Joins the plugins that were found among the processes with those that have a socket. */
+export function addAnswers(plugins: readonly PluginProcess[], answers: readonly Answer[]): PluginProcess[] {
+  const found = new Set(plugins.map(({ pid }) => pid));
+  const others = answers.filter(({ pid }) => !found.has(pid));
+  return [
+    ...plugins.map((plugin) => ({ ...plugin, answer: answers.find(({ pid }) => pid === plugin.pid) })),
+    ...others.map(
+      (answer): PluginProcess => ({
+        pid: answer.pid,
+        parent: 0,
+        launch:
+          answer.kind === "answered" && answer.status.launch === "pre-launched" ? "pre-launched" : "external",
+        replaced: false,
+        rights: rightsOf(answer.pid),
+        answer,
+      }),
+    ),
+  ];
 }
 
 /** `optimizer plugin …`, or from the source: `bun …/main.ts plugin …`. */

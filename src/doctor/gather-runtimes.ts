@@ -5,10 +5,11 @@ import { Glob } from "bun";
 import { errorCode } from "../sys/errno.ts";
 import type { RuntimeFacts, RuntimeKind, TextFile } from "./facts.ts";
 import { flagOf, openFilesOf, type Process, unitOf } from "./processes.ts";
+import { versionOfProgram } from "./program-version.ts";
+import type { Vantage } from "./vantage.ts";
 
 const CONTAINERD_CONFIG = "/etc/containerd/config.toml";
 const CRIO_CONFIG = "/etc/crio/crio.conf";
-const VERSION_TIMEOUT_MS = 2000;
 /** More than an imports line can mean. */
 const CONFIG_FILES_MAX = 64;
 
@@ -18,37 +19,56 @@ export interface FoundRuntimes {
   readonly docker: boolean;
 }
 
-/** Finds those that run; else those that are installed. `containerdConfig` picks the one that reads it. */
-export async function findRuntimes(
-  processes: readonly Process[],
-  containerdConfig: string | undefined,
-): Promise<FoundRuntimes> {
-  const running = processes.filter(
-    ({ name, args }) => (name === "containerd" || name === "crio") && args.length > 0,
-  );
-  const docker = running.filter((each) => isDockers(each, processes));
-  const own = running.filter((each) => !docker.includes(each));
-  const wanted = containerdConfig === undefined ? own : own.filter((each) => reads(each, containerdConfig));
-  if (wanted.length > 0) {
-    return { runtimes: await Promise.all(wanted.map(ofProcess)), docker: docker.length > 0 };
-  }
+export interface FindOptions {
+  readonly processes: readonly Process[];
+  /** Picks the containerd that reads this file. */
+  readonly containerdConfig: string | undefined;
+  /** How far a process may be believed. */
+  readonly vantageOf: (pid: number) => Vantage;
+  /** The version that a running runtime has told its plugin. */
+  readonly toldVersion: (pid: number, kind: RuntimeKind) => string | undefined;
+}
+
+/** A runtime that runs, and may be believed. */
+interface Candidate {
+  readonly process: Process;
+  readonly vantage: "here" | "elsewhere";
+}
+
+/**
+ * Finds those that run; else those that are installed. A process that only calls itself a runtime is passed over, and
+ * none is executed or asked.
+ */
+export function findRuntimes(options: FindOptions): FoundRuntimes {
+  const { processes, containerdConfig } = options;
+  const running = findRunning(options);
+  const own = running.filter(({ process }) => !isDockers(process, processes));
+  const docker = own.length < running.length;
+  const wanted =
+    containerdConfig === undefined ? own : own.filter(({ process }) => reads(process, containerdConfig));
+  if (wanted.length > 0) return { runtimes: wanted.map((each) => ofProcess(each, options)), docker };
+  if (docker && containerdConfig === undefined) return { runtimes: [], docker };
   const kinds: RuntimeKind[] = containerdConfig === undefined ? ["containerd", "cri-o"] : ["containerd"];
-  const installed = kinds.flatMap((kind) => {
+  const runtimes = kinds.flatMap((kind): RuntimeFacts[] => {
     const program = findProgram(kind);
-    return program === undefined ? [] : [{ kind, program }];
+    if (program === undefined) return [];
+    const config =
+      kind === "containerd" ? containerdFiles(containerdConfig ?? CONTAINERD_CONFIG) : crioFiles([]);
+    return [{ kind, program, version: versionOfProgram(program, kind), vantage: "here", config }];
   });
-  const runtimes = installed.map(
-    async ({ kind, program }): Promise<RuntimeFacts> => ({
-      kind,
-      program,
-      version: await askVersion(program, program),
-      config: kind === "containerd" ? containerdFiles(containerdConfig ?? CONTAINERD_CONFIG) : crioFiles([]),
-    }),
-  );
-  return {
-    runtimes: docker.length > 0 && containerdConfig === undefined ? [] : await Promise.all(runtimes),
-    docker: docker.length > 0,
-  };
+  return { runtimes, docker };
+}
+
+/** Where one sees what we see, those that do not are none of this host's: a container's, most likely. */
+function findRunning({ processes, vantageOf }: FindOptions): Candidate[] {
+  const candidates = processes
+    .filter(({ name, args }) => (name === "containerd" || name === "crio") && args.length > 0)
+    .flatMap((process): Candidate[] => {
+      const vantage = vantageOf(process.pid);
+      return vantage === "stranger" ? [] : [{ process, vantage }];
+    });
+  const here = candidates.filter(({ vantage }) => vantage === "here");
+  return here.length > 0 ? here : candidates;
 }
 
 function isDockers({ parent, args }: Process, processes: readonly Process[]): boolean {
@@ -65,15 +85,17 @@ function reads({ name, args }: Process, config: string): boolean {
   );
 }
 
-async function ofProcess({ pid, name, args, program = name, startedAtMs }: Process): Promise<RuntimeFacts> {
+function ofProcess({ process, vantage }: Candidate, { toldVersion }: FindOptions): RuntimeFacts {
+  const { pid, name, args, program = name, replaced, startedAtMs } = process;
   const kind = name === "containerd" ? "containerd" : "cri-o";
   const nri = flagOf(args, "--enable-nri");
   const hasFlag = args.some((word) => word.startsWith("--enable-nri"));
+  const isHere = vantage === "here";
   return {
     kind,
     program,
-    // Through /proc: it may be in another mount namespace, or replaced since.
-    version: await askVersion(`/proc/${pid}/exe`, name),
+    vantage,
+    version: toldVersion(pid, kind) ?? (isHere && !replaced ? versionOfProgram(program, kind) : undefined),
     process: {
       pid,
       startedAtMs,
@@ -81,27 +103,14 @@ async function ofProcess({ pid, name, args, program = name, startedAtMs }: Proce
       openFiles: openFilesOf(pid),
       nriFlag: hasFlag ? nri !== "false" : undefined,
     },
-    config:
-      kind === "containerd"
-        ? containerdFiles(flagOf(args, "--config", "-c") ?? CONTAINERD_CONFIG)
-        : crioFiles(args),
+    config: isHere ? configOf(kind, args) : [],
   };
 }
 
-/** The first number in what `--version` prints. It gets no input, two seconds, and then SIGKILL. */
-async function askVersion(program: string, name: string): Promise<string | undefined> {
-  try {
-    const child = Bun.spawn([program, "--version"], {
-      argv0: name, // k3s has one program for all, which goes by the name
-      stdio: ["ignore", "pipe", "ignore"],
-      timeout: VERSION_TIMEOUT_MS,
-      killSignal: "SIGKILL",
-    });
-    const text = await Promise.race([new Response(child.stdout).text(), Bun.sleep(VERSION_TIMEOUT_MS)]);
-    return /\bv?(\d+\.\d+(?:\.\d+)?)/.exec(text ?? "")?.[1];
-  } catch {
-    return undefined; // not executable, or gone
-  }
+function configOf(kind: RuntimeKind, args: readonly string[]): TextFile[] {
+  return kind === "containerd"
+    ? containerdFiles(flagOf(args, "--config", "-c") ?? CONTAINERD_CONFIG)
+    : crioFiles(args);
 }
 
 function findProgram(kind: RuntimeKind): string | undefined {

@@ -1,24 +1,31 @@
 import { existsSync, readlinkSync } from "node:fs";
 import { release } from "node:os";
 import { resolve } from "node:path";
-import { CONFIG_PATH, defaultConfig, parseConfig } from "../config.ts";
+import { CONFIG_PATH, type Config, combineConfig, parseConfig } from "../config.ts";
+import { type Answer, askPlugins } from "../status/ask.ts";
+import type { ReadStatus } from "../status/read-status.ts";
 import { loadShim } from "../sys/shim.ts";
 import { ourEntries } from "./check-runtime.ts";
 import { SERVICE } from "./check-service.ts";
 import type { Facts, HostFacts, RuntimeFacts, RuntimeReport, TextFile } from "./facts.ts";
 import { tryPersistDir } from "./gather-persist-dir.ts";
-import { childrenOf, findExternal, readPluginFolder } from "./gather-plugins.ts";
+import { addAnswers, childrenOf, findExternal, readPluginFolder } from "./gather-plugins.ts";
 import { findRuntimes, readTextFile } from "./gather-runtimes.ts";
 import { nriSettings } from "./nri-settings.ts";
 import { openFilesOf, type Process, readProcesses, readText } from "./processes.ts";
 import { tryTracing } from "./trial.ts";
+import { vantageOf } from "./vantage.ts";
 
 /** What the user may say. */
 export interface GatherOptions {
   readonly persistDir: string | undefined;
   readonly config: string | undefined;
   readonly containerdConfig: string | undefined;
+  readonly runDir: string | undefined;
 }
+
+/** Plugins that are well answer much sooner. */
+const ASK_TIMEOUT_MS = 1000;
 
 const PLUGIN_NAME = "02-optimizer-nri-plugin";
 
@@ -34,28 +41,52 @@ export async function gatherFacts(options: GatherOptions): Promise<Facts> {
   const processes = readProcesses();
   // Not built, it is Bun that runs.
   const program = Bun.main.startsWith("/$bunfs/") ? process.execPath : undefined;
-  const [host, { runtimes, docker }] = await Promise.all([
-    gatherHost(),
-    findRuntimes(processes, options.containerdConfig),
-  ]);
-  const reports = runtimes.map((runtime) => reportOn(runtime, program, processes));
+  const host = await gatherHost();
+  const runDir = resolve(options.runDir ?? readValues(readTextFile(options.config ?? CONFIG_PATH)).runDir);
+  const found = await askPlugins(runDir, ASK_TIMEOUT_MS);
+  const answers = typeof found === "string" ? [] : found.filter(({ kind }) => kind !== "gone");
+  const statuses = answers.flatMap((each) => (each.kind === "answered" ? [each.status] : []));
+  const { runtimes, docker } = findRuntimes({
+    processes,
+    containerdConfig: options.containerdConfig,
+    vantageOf,
+    toldVersion: (pid) => connectedTo(pid, statuses)?.runtime.version,
+  });
+  const reports = runtimes.map((runtime) => reportOn(runtime, { program, processes, answers, statuses }));
   const config = findConfig(options.config, reports);
-  const values = config.text === undefined ? {} : parseConfig(config.text).values;
+  const values = readValues(config);
+  // The folder of a plugin that runs is what counts.
+  const persistDir = options.persistDir ?? statuses[0]?.persistDir ?? values.persistDir;
+  const children = new Set(reports.flatMap((report) => report.children.map(({ pid }) => pid)));
   return {
     host,
     runtimes: reports,
     docker,
     config,
     configWanted: options.config !== undefined,
-    persistDir: tryPersistDir(resolve(options.persistDir ?? values.persistDir ?? defaultConfig.persistDir)),
-    overwrite: values.overwrite === true || values.merge === true,
-    external: findExternal(processes, process.pid),
+    persistDir: tryPersistDir(resolve(persistDir)),
+    overwrite: values.overwrite || values.merge,
+    external: addAnswers(
+      findExternal(processes, process.pid, vantageOf),
+      answers.filter(({ pid }) => !children.has(pid)),
+    ),
+    runDir,
+    runDirProblem: typeof found === "string" ? found : undefined,
     service: UNIT_FOLDERS.map((folder) => readTextFile(`${folder}/${SERVICE}`)).find(
       ({ error }) => error !== "ENOENT",
     ),
     program,
     systemd: existsSync("/run/systemd/system"),
   };
+}
+
+/** What is wrong with single keys is told elsewhere; the others count. */
+function readValues({ text = "" }: TextFile): Config {
+  return combineConfig(parseConfig(text).values, {});
+}
+
+function connectedTo(pid: number | undefined, statuses: readonly ReadStatus[]): ReadStatus | undefined {
+  return statuses.find(({ connected, runtimePid }) => connected && runtimePid === pid);
 }
 
 async function gatherHost(): Promise<HostFacts> {
@@ -77,17 +108,27 @@ function namespaceOf(kind: "user" | "pid"): string {
   return readlinkSync(`/proc/self/ns/${kind}`);
 }
 
-function reportOn(
-  runtime: RuntimeFacts,
-  program: string | undefined,
-  processes: readonly Process[],
-): RuntimeReport {
+/** What a runtime is looked at with. */
+interface ReportContext {
+  readonly program: string | undefined;
+  readonly processes: readonly Process[];
+  readonly answers: readonly Answer[];
+  readonly statuses: readonly ReadStatus[];
+}
+
+function reportOn(runtime: RuntimeFacts, context: ReportContext): RuntimeReport {
+  const { program, processes, answers, statuses } = context;
+  const connected = connectedTo(runtime.process?.pid, statuses);
   const settings = nriSettings(runtime);
-  if ("problem" in settings) return { runtime, plugins: undefined, children: [] };
+  if ("problem" in settings || runtime.vantage === "elsewhere") {
+    return { runtime, plugins: undefined, children: [], connected };
+  }
   const { pluginPath } = settings;
   const plugins = readPluginFolder(pluginPath, program);
   const ours = ourEntries(plugins ?? []).map(({ name }) => name);
-  return { runtime, plugins, children: childrenOf(runtime.process?.pid, pluginPath, ours, processes) };
+  const children = childrenOf(runtime.process?.pid, pluginPath, ours, processes);
+  const its = answers.filter(({ pid }) => children.some((child) => child.pid === pid));
+  return { runtime, plugins, children: addAnswers(children, its), connected };
 }
 
 /** The plugin's configuration, where a runtime looks for it: by the plugin's file name, with and without index. */
@@ -95,7 +136,7 @@ function findConfig(flag: string | undefined, reports: readonly RuntimeReport[])
   if (flag !== undefined) return readTextFile(flag);
   for (const { runtime, plugins } of reports) {
     const settings = nriSettings(runtime);
-    if ("problem" in settings) continue;
+    if ("problem" in settings || runtime.vantage === "elsewhere") continue;
     const name = ourEntries(plugins ?? [])[0]?.name ?? PLUGIN_NAME;
     const files = [name, name.slice("02-".length)].map((each) =>
       readTextFile(`${settings.pluginConfigPath}/${each}.conf`),

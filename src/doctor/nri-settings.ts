@@ -6,7 +6,8 @@ import { findKey } from "./toml-lines.ts";
 
 /** What a runtime's configuration says of NRI. */
 export interface NriSettings {
-  readonly enabled: boolean;
+  /** `unknown` where it is the default of a version that nothing tells. */
+  readonly enabled: boolean | "unknown";
   /** Where it says so; undefined when it is the default. */
   readonly place: Place | undefined;
   readonly pluginPath: string;
@@ -67,9 +68,10 @@ export function nriSettings(runtime: RuntimeFacts): NriSettings | BadConfig {
 
 /** Whether `version` is at least that; a version that is not known counts as an old one. */
 export function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
-  const [, itsMajor, itsMinor] = /^v?(\d+)\.(\d+)/.exec(version ?? "") ?? [];
+  const [, itsMajor, itsMinor = ""] = /^v?(\d+)\.(\d+|x)/.exec(version ?? "") ?? [];
   if (itsMajor === undefined) return false;
-  return Number(itsMajor) > major || (Number(itsMajor) === major && Number(itsMinor) >= minor);
+  const least = itsMinor === "x" ? 0 : Number(itsMinor); // of `2.x` no more is known
+  return Number(itsMajor) > major || (Number(itsMajor) === major && least >= minor);
 }
 
 function ofContainerd(runtime: RuntimeFacts, files: readonly ParsedFile[]): NriSettings | BadConfig {
@@ -97,7 +99,7 @@ function ofContainerd(runtime: RuntimeFacts, files: readonly ParsedFile[]): NriS
   }
   const disable = merged["disable"];
   return {
-    enabled: typeof disable === "boolean" ? !disable : isNew,
+    enabled: typeof disable === "boolean" ? !disable : isNew || (runtime.version === undefined && "unknown"),
     place,
     ...folders(merged, {
       pluginPath: "plugin_path",
@@ -144,7 +146,10 @@ function ofCrio(runtime: RuntimeFacts, files: readonly ParsedFile[]): NriSetting
   }
   const enable = runtime.process?.nriFlag ?? merged["enable_nri"];
   return {
-    enabled: typeof enable === "boolean" ? enable : isAtLeast(runtime.version, 1, 30),
+    enabled:
+      typeof enable === "boolean"
+        ? enable
+        : isAtLeast(runtime.version, 1, 30) || (runtime.version === undefined && "unknown"),
     place,
     ...folders(merged, {
       pluginPath: "nri_plugin_dir",
@@ -233,7 +238,7 @@ function turnsOn(runtime: RuntimeFacts, path: string, text: string): boolean {
     ? runtime.config.map((file) => (file.path === path ? { path, text } : file))
     : [...runtime.config, { path, text }];
   const settings = nriSettings({ ...runtime, config });
-  return !("problem" in settings) && settings.enabled;
+  return !("problem" in settings) && settings.enabled === true;
 }
 
 /** The commands that take a plugin out of `disabled_plugins`, or undefined when that takes an editor. */

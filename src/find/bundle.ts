@@ -1,5 +1,5 @@
+import { type JsonObject, objectAt, parseJson, textAt } from "../json.ts";
 import type { ContainerFacts, Runtime } from "./container.ts";
-import { type JsonObject, objectAt, parseJson, textAt } from "./json.ts";
 
 /** Specifications hold the environment and all mounts; the largest that were seen have 100 KB. */
 export const SPEC_BYTES_MAX = 8 << 20;

@@ -1,6 +1,6 @@
+import { objectAt, parseJson, textAt } from "../json.ts";
 import type { ContainerFacts } from "./container.ts";
 import { flagValue, programOf } from "./flags.ts";
-import { objectAt, parseJson, textAt } from "./json.ts";
 import { isContainerId } from "./monitors.ts";
 
 /** Docker's own record of a container: `<data-root>/containers/<id>/config.v2.json`. */

@@ -1,4 +1,4 @@
-import { objectAt, parseJson, positiveAt, textAt } from "./json.ts";
+import { objectAt, parseJson, positiveAt, textAt } from "../json.ts";
 
 /** What an OCI runtime has written of a container that it made. */
 export interface OciState {

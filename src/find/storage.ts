@@ -1,5 +1,5 @@
+import { isObject, parseJson, textAt } from "../json.ts";
 import type { ContainerFacts } from "./container.ts";
-import { isObject, parseJson, textAt } from "./json.ts";
 import { isContainerId } from "./monitors.ts";
 
 /** The two files of a `<driver>-containers` folder; containers of `podman run --rm` are in the second. */

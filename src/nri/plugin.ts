@@ -17,6 +17,8 @@ export interface PluginOptions {
   /** Two digits. */
   readonly idx: string;
   readonly handlers: PluginHandlers;
+  /** Told the socket's descriptor when the connection is there, before anything is received. It stays the connection's. */
+  readonly onOpen?: (fd: number) => void;
   /** Told what went wrong and was answered with success all the same. One line, not ended. */
   readonly onError?: (message: string) => void;
   /** Told of each answer to a container event that had a handler, and how long the runtime waited for it. */
@@ -120,6 +122,7 @@ class PluginConnection {
       this.#stream.close();
       return;
     }
+    this.#options.onOpen?.(this.#stream.fd);
     // Serving has begun: Configure and even Synchronize may come before the reply to RegisterPlugin.
     void this.#register();
     for (const bytes of this.#early.splice(0)) this.#stream.write(bytes);

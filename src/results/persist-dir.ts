@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { CONFIG_PATH, defaultConfig, parseConfig } from "../config.ts";
+import { CONFIG_PATH, type Config, combineConfig, defaultConfig, parseConfig } from "../config.ts";
 
 /** The flags of the commands that read results. */
 export const resultFlags = {
@@ -14,11 +14,19 @@ export const resultFlags = {
 
 /** Where the results are: what the user says, what the configuration says, the default. */
 export function findPersistDir(flag: string | undefined, configPath = CONFIG_PATH): string {
-  if (flag !== undefined) return resolve(flag);
+  return flag === undefined ? readConfig(configPath).persistDir : resolve(flag);
+}
+
+/** Where a running plugin can be asked, found in the same way. */
+export function findRunDir(flag: string | undefined, configPath = CONFIG_PATH): string {
+  return flag === undefined ? readConfig(configPath).runDir : resolve(flag);
+}
+
+function readConfig(path: string): Config {
   try {
     // What is wrong with other keys is no matter here.
-    return parseConfig(readFileSync(configPath, "utf8")).values.persistDir ?? defaultConfig.persistDir;
+    return combineConfig(parseConfig(readFileSync(path, "utf8")).values, {});
   } catch {
-    return defaultConfig.persistDir; // no configuration, or not for us to read
+    return defaultConfig; // no configuration, or not for us to read
   }
 }

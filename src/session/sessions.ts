@@ -3,6 +3,7 @@ import type { EndReason } from "../formats/provenance.ts";
 import type { LayerReader } from "../image/layers.ts";
 import { parseReference } from "../image/reference.ts";
 import type { Log } from "../log.ts";
+import { FolderCheck, type FolderProblem, formatFolderProblem, NO_ANSWER } from "../record/folder-check.ts";
 import { type MergeLists, MergeQueue } from "../record/merge-queue.ts";
 import type { Existing } from "../record/result-files.ts";
 import { resultName, workloadResultName } from "../record/result-name.ts";
@@ -26,6 +27,16 @@ export interface SessionsOptions {
   readonly merge: MergeLists;
   /** The longest a container's start is held up. */
   readonly startCeilingMs?: number;
+  /** Told when results can be written again to a folder where they could not. */
+  readonly onWritable?: (directory: string) => void;
+}
+
+/** What is known of a start besides its container. */
+export interface StartOptions {
+  /** How long the container has waited already. */
+  readonly waitedMs?: number;
+  /** Why no container of this runtime can be traced, if so. */
+  readonly blocked?: string | undefined;
 }
 
 /** A container's start never waits longer for its trace: less than the plugin allows, so that it is told why. */
@@ -33,6 +44,9 @@ const START_CEILING_MS = 400;
 
 /** So long a start waits to hear whether there is a list already. */
 const DISK_PATIENCE_MS = 100;
+
+/** Of containers that start together, one asks whether results can be written. */
+const FOLDER_MAX_AGE_MS = 1000;
 
 /** Nobody waits for the mark of a container that runs already. */
 const JOIN_TIMEOUT_MS = 5000;
@@ -63,6 +77,7 @@ export class Sessions {
   readonly #slots = new Map<string, Slot>();
   readonly #merges: MergeQueue;
   readonly #counters = new TracingCounters();
+  readonly #folders = new Map<string, { readonly check: FolderCheck; problem: FolderProblem | undefined }>();
   /** The last one that was used. */
   #tracer: Tracer | undefined;
   #tidyUp: Timer | undefined;
@@ -88,7 +103,12 @@ export class Sessions {
    * go on, within the ceiling, of which it has waited some already. Never rejects: what keeps a container from being
    * traced is logged, unless the configuration does not select it.
    */
-  async start(container: ContainerInfo, config: Config, runtime: RuntimeInfo, waitedMs = 0): Promise<void> {
+  async start(
+    container: ContainerInfo,
+    config: Config,
+    runtime: RuntimeInfo,
+    { waitedMs = 0, blocked }: StartOptions = {},
+  ): Promise<void> {
     if (this.#slots.has(container.id)) return; // a second subscription of the same plugin
     this.#counters.started();
     if (!isSelected(container, config)) return this.#counters.notTraced("not_selected");
@@ -97,8 +117,9 @@ export class Sessions {
     this.#slots.set(container.id, slot);
     const ceilingMs = Math.max(0, (this.#options.startCeilingMs ?? START_CEILING_MS) - waitedMs);
     const deadlineMs = performance.now() + ceilingMs;
-    const begun = this.#begin(container, slot, { config, runtime, deadlineMs }).catch((error: unknown) => {
-      this.#counters.notTraced("failed");
+    const begin = { config, runtime, deadlineMs, blocked };
+    const begun = this.#begin(container, slot, begin).catch((error: unknown) => {
+      this.#counters.failed(messageOf(error));
       this.#options.log.warn(`${label(container)} is not traced: ${messageOf(error)}`);
       this.#release(container.id, slot);
     });
@@ -130,6 +151,7 @@ export class Sessions {
     this.#slots.set(container.id, slot);
     try {
       const options = await this.#optionsFor(container, name, "keep", config, runtime);
+      requirePid(options);
       const limits = { timeoutMs: JOIN_TIMEOUT_MS, hostRoot: "refuse" } as const;
       this.#record(slot, await Session.join(options, limits), config);
       this.#counters.joined();
@@ -179,8 +201,9 @@ export class Sessions {
   async #begin(
     container: ContainerInfo,
     slot: Slot & { kind: "starting" },
-    { config, runtime, deadlineMs }: Begin,
+    { config, runtime, deadlineMs, blocked }: Begin,
   ): Promise<void> {
+    await this.#requireWritable(config.persistDir);
     const existing = await this.#existingFor(container, slot, config);
     if (existing === undefined) {
       this.#counters.notTraced("kept");
@@ -189,6 +212,8 @@ export class Sessions {
     }
     const options = await this.#optionsFor(container, slot.name, existing, config, runtime);
     try {
+      if (blocked !== undefined) throw new Error(blocked);
+      requirePid(options);
       const remainingMs = deadlineMs - performance.now();
       // The disk, or other starts, took all the time: the container has begun without us, and half a trace is none.
       if (remainingMs <= 0) throw new Error("no mark was set within the time that a start may wait");
@@ -209,11 +234,10 @@ export class Sessions {
   ): Promise<SessionOptions> {
     const { tracer, xattr, log } = this.#options;
     const pid = container.pid || (await firstPidOfCgroup(container.cgroupsPath));
-    if (pid === undefined) throw new Error("the runtime does not tell its process, and its cgroup has none");
     this.#tracer = await tracer();
     return {
       container,
-      pid,
+      pid: pid ?? NO_PID,
       runtime,
       target: { directory: config.persistDir, name, existing },
       // What is for people is rounded: a merge needs the exact numbers.
@@ -262,6 +286,19 @@ export class Sessions {
     return undefined;
   }
 
+  /** Rejects where no result can be written: then nothing is recorded in vain. A disk that does not answer may yet. */
+  async #requireWritable(directory: string): Promise<void> {
+    const folder = this.#folders.get(directory) ?? { check: new FolderCheck(directory), problem: undefined };
+    this.#folders.set(directory, folder);
+    const found = await folder.check.check({ timeoutMs: DISK_PATIENCE_MS, maxAgeMs: FOLDER_MAX_AGE_MS });
+    const before = folder.problem;
+    folder.problem = found?.code === NO_ANSWER ? before : found;
+    if (folder.problem !== undefined) throw new Error(formatFolderProblem(folder.problem));
+    if (before === undefined) return;
+    this.#options.log.info(`results can be written to ${directory} again`);
+    this.#options.onWritable?.(directory);
+  }
+
   #recordingsOf(name: string): (Slot & { kind: "recording" })[] {
     return [...this.#slots.values()]
       .filter((slot) => slot.kind === "recording")
@@ -273,7 +310,7 @@ export class Sessions {
     clearTimeout(timer);
     const summary = await session.end(reason);
     if (!this.#release(session.container.id, slot)) return; // another caller waited for the same end
-    this.#counters.ended(summary);
+    this.#counters.ended({ name: slot.name, ...summary });
     this.#logEnd(session, summary);
     if (summary.written === "run") this.#merges.add(session.path);
     this.#tidyUpSoon();
@@ -310,6 +347,17 @@ interface Begin {
   readonly config: Config;
   readonly runtime: RuntimeInfo;
   readonly deadlineMs: number;
+  readonly blocked: string | undefined;
+}
+
+/** In place of a pid where nothing tells one. */
+const NO_PID = 0;
+
+function requirePid({ pid }: SessionOptions): void {
+  if (pid !== NO_PID) return;
+  throw new Error(
+    "the runtime does not tell its process (CRI-O does since 1.36), and no cgroup of it has one that can be seen here: mount the host's /sys/fs/cgroup at the same path",
+  );
 }
 
 function nameFor(container: ContainerInfo, { listPer }: Config): string {

@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { TracingCounts } from "../status/counters.ts";
+import type { TracingState } from "../status/find-problems.ts";
 import type { Call, Notice, Request } from "./tracing.ts";
 
 /** A thread that does not even begin with a request for so long hangs: in a dead file system, most likely. */
@@ -24,7 +25,8 @@ export class TracingThread {
   #lastId = 0;
   #watch: Timer | undefined;
   #hangs = false;
-  #isAble = true;
+  /** Why it cannot do anything any more. */
+  #why: string | undefined;
   #counts: TracingCounts | undefined;
 
   private constructor({ url, log }: TracingThreadOptions) {
@@ -48,12 +50,18 @@ export class TracingThread {
    */
   request(request: Request): Promise<void> {
     const id = ++this.#lastId;
-    if (!this.#isAble) return Promise.resolve();
+    if (this.#why !== undefined) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#calls.set(id, resolve);
     this.#worker.postMessage({ id, request } satisfies Call);
     this.#watch ??= setTimeout(() => this.#hang(), HANGS_AFTER_MS);
     return this.#hangs ? Promise.resolve() : promise;
+  }
+
+  /** Whether it does what it is asked to. */
+  get state(): TracingState {
+    if (this.#why !== undefined) return { kind: "unable", why: this.#why };
+    return { kind: this.#hangs ? "hangs" : "works" };
   }
 
   /** What was counted when it was asked last; undefined before. */
@@ -111,7 +119,7 @@ export class TracingThread {
   }
 
   #unable(why: string): void {
-    this.#isAble = false;
+    this.#why = why;
     this.#ready.reject(new Error(why));
     clearTimeout(this.#watch);
     for (const resolve of this.#calls.values()) resolve();

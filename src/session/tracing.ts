@@ -11,6 +11,8 @@ export type Request =
       readonly container: ContainerInfo;
       readonly config: Config;
       readonly runtime: RuntimeInfo;
+      /** Why no container of that runtime can be traced, if so: then a note is left. */
+      readonly blocked: string | undefined;
       /** When the container began to wait, by sharedNowMs(). */
       readonly sinceMs: number;
     }

@@ -6,6 +6,24 @@ export type NotTraced = "not_selected" | "kept" | "failed";
 /** What became of a run that was to be merged into a list: of all that were merged at once. */
 export type MergeOutcome = "done" | "failed";
 
+/** A trace that has ended, as far as a status tells of it. */
+export interface LastTrace {
+  /** Of the result. */
+  readonly name: string;
+  /** Milliseconds since the epoch. */
+  readonly endedAtMs: number;
+  readonly files: number;
+  readonly complete: boolean;
+  readonly reason: EndReason;
+}
+
+/** Containers that could not be traced, one after the other, the latest one included. */
+export interface FailuresInARow {
+  readonly count: number;
+  /** Of the latest. */
+  readonly why: string;
+}
+
 /** What tracing has done since the program began; plain data, that travels between threads. */
 export interface TracingCounts {
   /** Containers whose start was told. */
@@ -31,10 +49,14 @@ export interface TracingCounts {
   /** The most events that ever waited in the kernel's queue. */
   readonly queuePeak: number;
   readonly merges: Readonly<Record<MergeOutcome, number>>;
+  readonly lastTrace: LastTrace | undefined;
+  readonly failuresInARow: FailuresInARow;
 }
 
 /** What is known of a trace when it has ended. */
 interface EndedTrace {
+  /** Of the result. */
+  readonly name: string;
   readonly reason: EndReason;
   readonly complete: boolean;
   readonly counts: Counts;
@@ -48,6 +70,8 @@ interface Now {
   readonly repeats: number;
   readonly queuePeak: number;
 }
+
+const NO_FAILURES: FailuresInARow = { count: 0, why: "" };
 
 /** Counts what tracing does. */
 export class TracingCounters {
@@ -67,6 +91,8 @@ export class TracingCounters {
     interrupted: 0,
     failed: 0,
   };
+  #lastTrace: LastTrace | undefined;
+  #failuresInARow: FailuresInARow = NO_FAILURES;
   readonly #sums = { files: 0, bytes: 0, events: 0, lost: 0, overflows: 0 };
 
   started(): void {
@@ -75,21 +101,29 @@ export class TracingCounters {
 
   traced(): void {
     this.#traced++;
+    this.#failuresInARow = NO_FAILURES;
   }
 
   joined(): void {
     this.#joined++;
   }
 
-  notTraced(why: NotTraced): void {
+  notTraced(why: Exclude<NotTraced, "failed">): void {
     this.#notTraced[why]++;
+  }
+
+  /** A container could not be traced; `why` is for people. */
+  failed(why: string): void {
+    this.#notTraced.failed++;
+    this.#failuresInARow = { count: this.#failuresInARow.count + 1, why };
   }
 
   merged(outcome: MergeOutcome): void {
     this.#merges[outcome]++;
   }
 
-  ended({ reason, complete, counts, queuePeak }: EndedTrace): void {
+  ended({ name, reason, complete, counts, queuePeak }: EndedTrace): void {
+    this.#lastTrace = { name, endedAtMs: Date.now(), files: counts.listed, complete, reason };
     this.#ended[reason]++;
     if (!complete) this.#incomplete++;
     this.#queuePeak = Math.max(this.#queuePeak, queuePeak);
@@ -111,6 +145,8 @@ export class TracingCounters {
       repeats,
       queuePeak: Math.max(this.#queuePeak, queuePeak),
       merges: { ...this.#merges },
+      lastTrace: this.#lastTrace,
+      failuresInARow: this.#failuresInARow,
     };
   }
 }

@@ -1,6 +1,7 @@
 import { version } from "../version.ts";
 import type { AnswerFigures } from "./answers.ts";
 import type { TracingCounts } from "./counters.ts";
+import { formatProblem, type Problem } from "./problem.ts";
 
 /** What became of the log's lines. */
 export interface LogFigures {
@@ -18,7 +19,21 @@ export interface ConnectionFigures {
   /** Connections that were configured, the first one included. */
   readonly connections: number;
   /** Of the last one; empty before. */
-  readonly runtime: { readonly name: string; readonly version: string };
+  readonly runtime: {
+    readonly name: string;
+    readonly version: string;
+    /** Undefined where it cannot be seen. */
+    readonly pid: number | undefined;
+  };
+  /** When the last one was configured; undefined before. */
+  readonly since: Date | undefined;
+}
+
+/** How the plugin came to be, and under which name a runtime knows it. */
+export interface PluginIdentity {
+  readonly idx: string;
+  readonly name: string;
+  readonly launch: "pre-launched" | "external";
 }
 
 /** All that the plugin tells of itself in figures. */
@@ -27,6 +42,10 @@ export interface Status {
   readonly startedAt: Date;
   readonly at: Date;
   readonly memoryBytes: number;
+  readonly plugin: PluginIdentity;
+  readonly persistDir: string;
+  /** What keeps it from doing its work, now. */
+  readonly problems: readonly Problem[];
   readonly connection: ConnectionFigures;
   readonly answers: Readonly<Record<string, AnswerFigures>>;
   /** Undefined when this host cannot be traced at all. */
@@ -34,11 +53,42 @@ export interface Status {
   readonly log: LogFigures;
 }
 
-/** The text of the status file. Field names are a contract. */
-export function formatStatus({ pid, startedAt, at, memoryBytes, tracing, ...rest }: Status): string {
-  const head = { version: 1, optimizer: version, pid, started: startedAt.toISOString() };
-  const all = { ...head, written: at.toISOString(), memoryBytes, ...rest, tracing: tracing ?? null };
+/** The text of the status file, and of the answer to `optimizer status`. Field names are a contract. */
+export function formatStatus(status: Status): string {
+  const { pid, startedAt, at, memoryBytes, plugin, persistDir, problems, connection, answers, log } = status;
+  const { since, runtime, ...connected } = connection;
+  const all = {
+    version: 1,
+    optimizer: version,
+    pid,
+    started: startedAt.toISOString(),
+    written: at.toISOString(),
+    memoryBytes,
+    healthy: problems.length === 0,
+    problems: problems.map(({ kind, text, cure }) => ({ kind, text, cure: cure ?? null })),
+    plugin,
+    persistDir,
+    connection: {
+      ...connected,
+      since: since?.toISOString() ?? null,
+      runtime: { ...runtime, pid: runtime.pid ?? null },
+    },
+    answers,
+    log,
+    tracing: status.tracing === undefined ? null : tracingJson(status.tracing),
+  };
   return `${JSON.stringify(all, null, 2)}\n`;
+}
+
+function tracingJson({ lastTrace, failuresInARow, ...counts }: TracingCounts) {
+  const last = lastTrace && {
+    name: lastTrace.name,
+    ended: new Date(lastTrace.endedAtMs).toISOString(),
+    files: lastTrace.files,
+    complete: lastTrace.complete,
+    reason: lastTrace.reason,
+  };
+  return { ...counts, lastTrace: last ?? null, failuresInARow };
 }
 
 /** The figures in one line of `key=value`, for the log. */
@@ -50,6 +100,7 @@ export function formatStatusLine({
   answers,
   tracing,
   log,
+  problems,
 }: Status): string {
   const start = answers["StartContainer"];
   const pairs = {
@@ -65,14 +116,16 @@ export function formatStatusLine({
     log_held_back: log.heldBack,
   };
   const text = Object.entries(pairs).map(([key, value]) => `${key}=${value}`);
-  return `status: ${text.join(" ")}`;
+  const wrong = problems.map((each) => `; ${formatProblem(each)}`);
+  return `status: ${text.join(" ")}${wrong.join("")}`;
 }
 
 function tracingPairs(counts: TracingCounts): Record<string, number> {
-  const { ended: _, notTraced, merges, queuePeak, ...plain } = counts;
+  const { ended: _, lastTrace: _last, failuresInARow, notTraced, merges, queuePeak, ...plain } = counts;
   return {
     ...plain,
     ...notTraced,
+    failed_in_a_row: failuresInARow.count,
     queue_peak: queuePeak,
     merges: merges.done,
     failed_merges: merges.failed,

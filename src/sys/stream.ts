@@ -13,6 +13,8 @@ export interface StreamHandler {
 
 /** A connected byte stream. Writes keep their order and are buffered without bound: the callers bound them. */
 export interface ByteStream {
+  /** Its descriptor, to be asked about and not to be closed. */
+  readonly fd: number;
   /** Queues `bytes`, which belong to the stream from now on. After the end they are dropped. */
   write(bytes: Uint8Array): void;
   /** Bytes that are queued and not yet taken by the kernel. */
@@ -57,6 +59,7 @@ export async function openStream(source: StreamSource, handler: StreamHandler): 
       ? await Bun.connect({ fd: source.fd, socket: callbacks } as unknown as Bun.UnixSocketOptions<undefined>)
       : await Bun.connect({ unix: source.path, socket: callbacks });
   return {
+    fd: (socket as Socket & { readonly fd: number }).fd,
     write(bytes) {
       if (!open || bytes.byteLength === 0) return;
       outgoing.chunks.push(bytes);

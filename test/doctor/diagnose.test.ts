@@ -7,6 +7,7 @@ import type {
   HostFacts,
   PersistDirFacts,
   PluginEntry,
+  PluginProcess,
   ProcessRights,
   RuntimeFacts,
   RuntimeReport,
@@ -14,6 +15,9 @@ import type {
 } from "../../src/doctor/facts.ts";
 import { type Finding, isHealthy } from "../../src/doctor/finding.ts";
 import { formatReport } from "../../src/doctor/report.ts";
+import type { Answer } from "../../src/status/ask.ts";
+import type { Problem } from "../../src/status/problem.ts";
+import type { ReadStatus } from "../../src/status/read-status.ts";
 
 const URI = '[plugins."io.containerd.nri.v1.nri"]';
 const CONFIG = "/etc/containerd/config.toml";
@@ -44,6 +48,7 @@ const runtime: RuntimeFacts = {
   kind: "containerd",
   program: "/usr/bin/containerd",
   version: "1.7.24",
+  vantage: "here",
   process: {
     pid: 812,
     startedAtMs: BOOT_MS,
@@ -54,9 +59,43 @@ const runtime: RuntimeFacts = {
 };
 
 const entry: PluginEntry = { name: PLUGIN, kind: "file", executable: true, same: "same", changedAtMs: 1 };
-const child = { pid: 830, parent: 812, launch: "pre-launched", replaced: false } as const;
-const external = { pid: 900, parent: 1, launch: "external", replaced: false } as const;
-const report: RuntimeReport = { runtime, plugins: [entry], children: [child] };
+/** What a plugin that is connected to that runtime says of itself. */
+const status: ReadStatus = {
+  optimizer: "0.1.0",
+  pid: 830,
+  name: "02-optimizer-nri-plugin",
+  launch: "pre-launched",
+  persistDir: "/opt/nri/optimizer/results",
+  connected: true,
+  runtime: { name: "containerd", version: "1.7.24" },
+  runtimePid: 812,
+  since: "2026-11-24T05:58:08.000Z",
+  answers: { count: 1, slow: 0, worstMs: 4 },
+  traces: { running: 0, traced: 1, incomplete: 0 },
+  lastTrace: undefined,
+  problems: [],
+  json: {},
+};
+const answered = (pid: number, problems: readonly Problem[] = []): Answer => ({
+  pid,
+  kind: "answered",
+  status: { ...status, pid, problems },
+});
+const child: PluginProcess = {
+  pid: 830,
+  parent: 812,
+  launch: "pre-launched",
+  replaced: false,
+  answer: answered(830),
+};
+const external: PluginProcess = {
+  pid: 900,
+  parent: 1,
+  launch: "external",
+  replaced: false,
+  answer: answered(900),
+};
+const report: RuntimeReport = { runtime, plugins: [entry], children: [child], connected: status };
 
 const persistDir: PersistDirFacts = {
   path: "/opt/nri/optimizer/results",
@@ -75,6 +114,8 @@ const facts: Facts = {
   config: { path: `/etc/nri/conf.d/${PLUGIN}.conf`, text: "", changedAtMs: 1 },
   configWanted: false,
   external: [],
+  runDir: "/run/optimizer",
+  runDirProblem: undefined,
   program: "/usr/local/bin/optimizer",
   systemd: true,
   overwrite: false,
@@ -146,7 +187,7 @@ good   folder        /opt/nri/plugins: each executable is named NN-name
 good   plugin        /opt/nri/plugins/02-optimizer-nri-plugin
 good   config        /etc/nri/conf.d/02-optimizer-nri-plugin.conf
 good   persist_dir   /opt/nri/optimizer/results on ext4, 12.0 GiB free
-good   running       pid 830, started by containerd
+good   running       pid 830, started by containerd, connected to containerd 1.7.24
 
 All that is needed is there.
 `,
@@ -301,7 +342,7 @@ describe("diagnose() tells of", () => {
     [
       "a runtime that does not tell its version",
       withRuntime({ version: undefined }),
-      ["warn   containerd    /usr/bin/containerd, pid 812: its version cannot be told"],
+      ["warn   containerd    /usr/bin/containerd, pid 812: its version cannot be told; NRI needs 1.7"],
     ],
     [
       "a runtime that does not run",
@@ -330,7 +371,7 @@ describe("diagnose() tells of", () => {
       [
         "WRONG  NRI           off by default of containerd 1.7.24",
         "    mkdir -p /etc/containerd",
-        `    printf '%s\\n' 'version = 2' '${URI}' '  disable = false' >${CONFIG}`,
+        `    printf '%s\\n' 'version = 2' '${URI}' '  disable = false' >>${CONFIG}`,
       ],
     ],
     [
@@ -530,7 +571,7 @@ describe("diagnose() tells of", () => {
       "a build that was replaced",
       withReport({ children: [{ ...child, replaced: true }] }),
       [
-        "warn   running       pid 830, but of a build that was replaced since",
+        "warn   running       pid 830, but it is of a build that was replaced since",
         "    systemctl restart containerd.service",
       ],
     ],

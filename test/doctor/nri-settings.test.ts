@@ -11,12 +11,18 @@ function containerd(
   ...imported: TextFile[]
 ): RuntimeFacts {
   const main = { path: MAIN, text, error: text === undefined ? "ENOENT" : undefined };
-  return { kind: "containerd", program: "/usr/bin/containerd", version, config: [main, ...imported] };
+  return {
+    kind: "containerd",
+    program: "/usr/bin/containerd",
+    version,
+    vantage: "here",
+    config: [main, ...imported],
+  };
 }
 
 function crio(version: string, text: string | undefined, ...dropIns: TextFile[]): RuntimeFacts {
   const main = { path: "/etc/crio/crio.conf", text, error: text === undefined ? "ENOENT" : undefined };
-  return { kind: "cri-o", program: "/usr/bin/crio", version, config: [main, ...dropIns] };
+  return { kind: "cri-o", program: "/usr/bin/crio", version, vantage: "here", config: [main, ...dropIns] };
 }
 
 const sed = (script: string, path = MAIN) => [`sed -i --follow-symlinks '${script}' ${path}`];
@@ -29,7 +35,7 @@ describe("nriSettings() and enableNri()", () => {
       containerd("1.7.24", undefined),
       "off",
       undefined,
-      ["mkdir -p /etc/containerd", `printf '%s\\n' 'version = 2' '${URI}' '  disable = false' >${MAIN}`],
+      ["mkdir -p /etc/containerd", `printf '%s\\n' 'version = 2' '${URI}' '  disable = false' >>${MAIN}`],
     ],
     ["containerd 2.1 without a file", containerd("2.1.9", undefined), "on", undefined, undefined],
     [
@@ -105,7 +111,7 @@ describe("nriSettings() and enableNri()", () => {
     [
       "containerd of unknown version, version 2",
       containerd(undefined, "version = 2\n"),
-      "off",
+      "unknown",
       undefined,
       [`printf '%s\\n' '' '${URI}' '  disable = false' >>${MAIN}`],
     ],
@@ -124,7 +130,7 @@ describe("nriSettings() and enableNri()", () => {
       undefined,
       [
         "mkdir -p /etc/crio/crio.conf.d",
-        "printf '%s\\n' '[crio.nri]' 'enable_nri = true' >/etc/crio/crio.conf.d/99-nri.conf",
+        "printf '%s\\n' '[crio.nri]' 'enable_nri = true' >>/etc/crio/crio.conf.d/99-nri.conf",
       ],
     ],
     [
@@ -141,7 +147,7 @@ describe("nriSettings() and enableNri()", () => {
     test(`${what}: ${state}`, () => {
       const settings = nriSettings(runtime);
       if ("problem" in settings) throw new Error(settings.problem);
-      expect(settings.enabled).toBe(state === "on");
+      expect(settings.enabled).toBe(state === "unknown" ? state : state === "on");
       expect(settings.place?.line).toBe(line);
       if (state === "off") expect(enableNri(runtime)).toEqual(commands);
     });

@@ -238,7 +238,13 @@ describe.each([...CONTAINERD_VERSIONS])("doctor on containerd %s", (version) => 
       );
       const program = join(packages[`containerd-${version}`].folder, "usr/bin/containerd");
       const { stdout, exitCode } = Bun.spawnSync([program, "--config", path, "config", "dump"]);
-      const ours = nriSettings({ kind: "containerd", program, version, config: containerdFiles(path) });
+      const ours = nriSettings({
+        kind: "containerd",
+        program,
+        version,
+        vantage: "here",
+        config: containerdFiles(path),
+      });
       expect("problem" in ours).toBe(exitCode !== 0);
       if ("problem" in ours) return;
       const dump = Bun.TOML.parse(stdout.toString()) as { plugins: Record<string, Record<string, unknown>> };

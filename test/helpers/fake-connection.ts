@@ -30,6 +30,9 @@ export interface FakeRuntimeOptions {
   readonly pace?: "burst" | "pieces" | "bytes";
   /** The patience with replies, 2000 ms; then the connection is closed, as in Go. */
   readonly requestTimeoutMs?: number;
+  /** What it calls itself. */
+  readonly name?: string;
+  readonly version?: string;
 }
 
 /** What a connection needs of its socket. */
@@ -83,7 +86,14 @@ export class FakeConnection {
 
   constructor(socket: FakeSocket, options: FakeRuntimeOptions) {
     this.#socket = socket;
-    this.#options = { nriMinor: 8, pace: "pieces", requestTimeoutMs: 2000, ...options };
+    this.#options = {
+      nriMinor: 8,
+      pace: "pieces",
+      requestTimeoutMs: 2000,
+      name: "containerd",
+      version: "2.1.9",
+      ...options,
+    };
     this.#hasOwnCalls = this.#options.nriMinor >= 12;
     this.registration = this.#registration.promise;
     this.ended = this.#ended.promise;
@@ -127,11 +137,11 @@ export class FakeConnection {
 
   /** Resolves with the event mask of the reply. */
   async configure(config = ""): Promise<number> {
-    const { nriMinor, requestTimeoutMs } = this.#options;
+    const { nriMinor, requestTimeoutMs, name, version } = this.#options;
     const request = create(ConfigureRequestSchema, {
       config,
-      runtimeName: "containerd",
-      runtimeVersion: "2.1.9",
+      runtimeName: name,
+      runtimeVersion: version,
       ...(nriMinor >= 7 && { registrationTimeout: 5000n, requestTimeout: BigInt(requestTimeoutMs) }),
       ...(nriMinor >= 12 && { nriVersion: `v0.${nriMinor}.0` }),
     });

@@ -103,11 +103,21 @@ export async function preLaunch({
 }
 
 /** Starts the program as an external plugin of a fake runtime. */
-export async function connect(runtime: FakeRuntime, ...words: readonly string[]): Promise<RunningPlugin> {
-  const child = Bun.spawn(
-    commandLine(["plugin", "--socket-path", runtime.path, "--config", "/dev/null", ...words]),
-    { env: {}, stdio: ["ignore", "ignore", "pipe"] },
-  );
+export function connect(runtime: FakeRuntime, ...words: readonly string[]): Promise<RunningPlugin> {
+  return connectFrom([], runtime, ...words);
+}
+
+/** The same where `before` starts it, such as unshare; `pid` is that of what does. */
+export async function connectFrom(
+  before: readonly string[],
+  runtime: FakeRuntime,
+  ...words: readonly string[]
+): Promise<RunningPlugin> {
+  const own = ["plugin", "--socket-path", runtime.path, "--config", "/dev/null", ...words];
+  const child = Bun.spawn(commandLine(own, before), {
+    env: { PATH: process.env["PATH"] ?? "" },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
   return running(child, await runtime.accept());
 }
 
