@@ -13,6 +13,7 @@ export type Answer =
   /** What it says is no status of this program. */
   | { readonly pid: number; readonly kind: "strange"; readonly why: string };
 
+const QUESTION = Buffer.from("status\n");
 /** A status has some KiB. */
 const ANSWER_BYTES_MAX = 1 << 20;
 
@@ -37,14 +38,18 @@ async function askPlugin(folder: string, pid: number, timeoutMs: number): Promis
       end: () => resolve(readAnswer(pid, Buffer.from(text, "latin1").toString("utf8"))),
     },
   );
-  opening.catch((error: unknown) => {
+  const asking = opening.then((stream) => {
+    stream.write(QUESTION);
+    return stream;
+  });
+  asking.catch((error: unknown) => {
     const code = errorCode(error) ?? String(error);
     const isGone = code === "ECONNREFUSED" || code === "ENOENT";
     resolve(isGone ? { pid, kind: "gone" } : { pid, kind: "strange", why: code });
   });
   const answer = await promise;
   clearTimeout(timer);
-  void opening.then((stream) => stream.close()).catch(() => {});
+  void asking.then((stream) => stream.close()).catch(() => {});
   return answer;
 }
 

@@ -8,18 +8,20 @@ export interface Listener {
 }
 
 interface Client {
+  asked: boolean;
   /** What is still to be sent; undefined until the answer is known. */
   rest: Uint8Array | undefined;
 }
 
-/** So long a client may take to read its answer. */
+/** So long a client may take to ask, and to read its answer. */
 const READ_TIMEOUT_SECONDS = 2;
 /** More at a time are turned away: nobody asks so often. */
 const CLIENTS_MAX = 32;
 
 /**
- * Listens at `path` and sends each client one text; what a client sends is not read. The only place that calls
- * `Bun.listen`. Whatever lies at `path` is taken away first. Throws the system's error.
+ * Listens at `path` and answers each client's first bytes, whatever they are, with one text. (Answered unasked, Bun takes
+ * a connection that has ended already for one that was never made: ECONNRESET.) The only place that calls `Bun.listen`.
+ * Whatever lies at `path` is taken away first. Throws the system's error.
  */
 export function answerAt(path: string, answer: () => Promise<string>): Listener {
   removeIfThere(path);
@@ -27,14 +29,17 @@ export function answerAt(path: string, answer: () => Promise<string>): Listener 
   const server = Bun.listen<Client>({
     unix: path,
     socket: {
-      async open(socket) {
+      open(socket) {
         socket.timeout(READ_TIMEOUT_SECONDS);
-        socket.data = { rest: undefined };
-        if (++clients > CLIENTS_MAX) return void socket.terminate();
+        socket.data = { asked: false, rest: undefined };
+        if (++clients > CLIENTS_MAX) socket.terminate();
+      },
+      async data(socket) {
+        if (socket.data.asked) return;
+        socket.data.asked = true;
         socket.data.rest = Buffer.from(await answer());
         sendRest(socket);
       },
-      data() {},
       drain: sendRest,
       timeout: (socket) => void socket.terminate(),
       error: (socket) => void socket.terminate(),

@@ -150,7 +150,9 @@ describe.each([...CONTAINERD_VERSIONS])("doctor on containerd %s", (version) => 
     expect(await patient.restart()).toBe("up");
     const pid = await patient.pluginPid();
     const after = await patient.examine();
-    expect(after.text).toContain(`good   running       pid ${pid}, started by containerd\n`);
+    expect(after.text).toContain(
+      `good   running       pid ${pid}, started by containerd, connected to containerd ${version}`,
+    );
     expect(after).toMatchObject({ exitCode: 0 });
   });
 
