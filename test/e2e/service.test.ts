@@ -1,5 +1,13 @@
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { CONTAINERD_VERSIONS, Containerd } from "../../scripts/rig/containerd.ts";
 import { Images, STATIC_FILES } from "../../scripts/rig/images.ts";
@@ -11,7 +19,7 @@ import { defaultConfig } from "../../src/config.ts";
 import { DEFAULT_SOCKET_PATH } from "../../src/nri/socket.ts";
 import { NEEDED_CAPABILITIES } from "../../src/sys/capabilities.ts";
 import { UnitLimits } from "../helpers/unit-limits.ts";
-import { readUnit, unitCommand } from "../helpers/unit-sandbox.ts";
+import { privateTmp, readUnit, unitCommand } from "../helpers/unit-sandbox.ts";
 
 const packages = await fetchPackages(console.error);
 const folder = join(currentRun().folder, "service");
@@ -56,6 +64,12 @@ test.each([...CONTAINERD_VERSIONS])(
     expect(status).toContain("Seccomp:\t2\n");
     expect(of("mountinfo")).toMatch(/ \/ \/ ro[, ]/);
 
+    const asked = Bun.spawnSync([join(ROOT, "dist/optimizer"), "status", "--json"]);
+    expect(JSON.parse(asked.stdout.toString())).toMatchObject({
+      healthy: true,
+      plugins: [{ pid: child.pid }],
+    });
+
     const image = await containerd.importImage(await images.static());
     await using container = await containerd.runContainer({ image: image.id });
     await container.waitExited();
@@ -79,3 +93,16 @@ test.each([...CONTAINERD_VERSIONS])(
     expect(log()).not.toMatch(/ (?:warn|error) /);
   },
 );
+
+test("a checkout below /tmp stays to be seen in the service's sandbox, and nothing else there does", () => {
+  const [checkout, other] = [mkdtempSync("/tmp/checkout-"), mkdtempSync("/tmp/other-")];
+  try {
+    writeFileSync(join(checkout, "program"), "");
+    const script = ["mount --make-rslave /", ...privateTmp(checkout), "ls /tmp", `ls ${checkout}`].join("\n");
+    const { stdout, stderr } = Bun.spawnSync(["unshare", "--mount", "sh", "-euc", script]);
+    expect(stderr.toString()).toBe("");
+    expect(stdout.toString()).toBe(`${checkout.slice("/tmp/".length)}\nprogram\n`);
+  } finally {
+    for (const path of [checkout, other]) rmSync(path, { recursive: true });
+  }
+});

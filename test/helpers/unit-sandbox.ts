@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { ROOT } from "../../scripts/rig/paths.ts";
 import { openFilesOf } from "../../src/doctor/processes.ts";
 import { syscallGroups } from "./syscall-groups.ts";
 
@@ -66,6 +67,8 @@ const handled = [
   "ProtectKernelTunables",
   "ProtectSystem",
   "ReadWritePaths",
+  "RuntimeDirectory",
+  "RuntimeDirectoryMode",
   "SystemCallFilter",
 ] as const;
 
@@ -86,7 +89,8 @@ const withoutEffectHere = [
 
 /** Mounts what the process is to see, and becomes the command that follows. */
 function mountScript(unit: Unit, bindings: readonly Binding[]): string {
-  const writable = words(unit, "ReadWritePaths");
+  const own = words(unit, "RuntimeDirectory").map((name) => `/run/${name}`);
+  const writable = [...words(unit, "ReadWritePaths"), ...own];
   const lines = [
     "mount --make-rslave /",
     // Without a trace on the host: what has to be there for them is made in memory.
@@ -103,7 +107,9 @@ function mountScript(unit: Unit, bindings: readonly Binding[]): string {
     }
     lines.push("mount --move /mnt /dev");
   }
-  if (isOn(unit, "PrivateTmp")) lines.push("for d in /tmp /var/tmp; do mount -t tmpfs tmpfs $d; done");
+  if (isOn(unit, "PrivateTmp")) lines.push(...privateTmp(ROOT));
+  const mode = value(unit, "RuntimeDirectoryMode") ?? "755";
+  for (const path of own) lines.push(`mkdir -p ${path} && chmod ${mode} ${path}`);
   for (const path of writable) lines.push(`mount --bind ${path} ${path}`);
   const readOnly = [
     ...(value(unit, "ProtectSystem") === "strict" ? ["/"] : []),
@@ -120,6 +126,18 @@ function mountScript(unit: Unit, bindings: readonly Binding[]): string {
   lines.push("mount --bind /proc/sys /proc/sys");
   for (const path of readOnly) lines.push(protect(path, path === "/" ? spared : []));
   return [...lines, 'exec "$@"'].join("\n");
+}
+
+/** Lines of a script that hide what is in /tmp, but for a checkout there: its images and programs are the host's. */
+export function privateTmp(checkout: string): string[] {
+  const hide = "for d in /tmp /var/tmp; do mount -t tmpfs tmpfs $d; done";
+  if (!/^\/(?:var\/)?tmp\//.test(checkout)) return [hide];
+  return [
+    `exec 3<${checkout}`,
+    hide,
+    `mkdir -p ${checkout} && mount --no-canonicalize --rbind /proc/self/fd/3 ${checkout}`,
+    "exec 3<&-",
+  ];
 }
 
 /** Makes a mount and all below it read-only, but for some. */

@@ -1,5 +1,13 @@
 import { describe, expect } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import type { Config } from "../../src/config.ts";
 import { findResults } from "../../src/results/find-results.ts";
 import type { ContainerInfo } from "../../src/session/container.ts";
