@@ -35,14 +35,17 @@ const FOLDER_MODE = 0o755;
 /** Of linux/fcntl.h, without O_DIRECTORY: a file that has no name, and leaves nothing behind. */
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 
+/** Names of one number, which is not the same one everywhere, and what a file system says that takes it for a folder. */
+const NO_NAMELESS_FILES: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTSUP", "EISDIR"]);
+
 /**
  * Tells whether results can be written to a folder, by making a file there that never gets a name. One check at a time:
  * a disk that hangs must not take one thread of the pool after the other.
  */
 export class FolderCheck {
   readonly #directory: string;
-  #running: Promise<FolderProblem | undefined> | undefined;
-  #last: { readonly atMs: number; readonly problem: FolderProblem | undefined } | undefined;
+  #running: Promise<void> | undefined;
+  #last: { readonly sinceMs: number; readonly problem: FolderProblem | undefined } | undefined;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -50,16 +53,22 @@ export class FolderCheck {
 
   /** Resolves to what is wrong, or undefined when all is well. Never rejects. */
   async check({ timeoutMs, maxAgeMs }: CheckOptions): Promise<FolderProblem | undefined> {
-    if (this.#last !== undefined && performance.now() - this.#last.atMs < maxAgeMs) return this.#last.problem;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-    });
+    const oldestMs = performance.now() - maxAgeMs;
     const tooLate = Promise.withResolvers<FolderProblem>();
     const timer = setTimeout(() => tooLate.resolve(this.#noAnswer(timeoutMs)), timeoutMs);
     try {
-      return await Promise.race([this.#running, tooLate.promise]);
+      return await Promise.race([this.#since(oldestMs), tooLate.promise]);
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** What a check has found that did not begin before that time: an older one may have waited for a disk that is gone. */
+  async #since(oldestMs: number): Promise<FolderProblem | undefined> {
+    for (;;) {
+      if (this.#last !== undefined && this.#last.sinceMs >= oldestMs) return this.#last.problem;
+      this.#running ??= this.#run();
+      await this.#running;
     }
   }
 
@@ -68,10 +77,11 @@ export class FolderCheck {
     return { code: NO_ANSWER, text, cure: "see what keeps its disk busy, or dead" };
   }
 
-  async #run(): Promise<FolderProblem | undefined> {
+  async #run(): Promise<void> {
+    const sinceMs = performance.now();
     const problem = await tryToWrite(this.#directory);
-    this.#last = { atMs: performance.now(), problem };
-    return problem;
+    this.#last = { sinceMs, problem };
+    this.#running = undefined;
   }
 }
 
@@ -94,7 +104,7 @@ async function makeNamelessFile(directory: string): Promise<void> {
     await file.write("."); // a full disk is told here
   } catch (error) {
     // Not every file system has such files (NFS, FUSE). Rights and a read-only mount are all that can be asked then.
-    if (errorCode(error) !== "EOPNOTSUPP" && errorCode(error) !== "EISDIR") throw error;
+    if (!NO_NAMELESS_FILES.has(errorCode(error) ?? "")) throw error;
     await access(directory, constants.W_OK | constants.X_OK);
   }
 }

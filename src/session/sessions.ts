@@ -203,8 +203,11 @@ export class Sessions {
     slot: Slot & { kind: "starting" },
     { config, runtime, deadlineMs, blocked }: Begin,
   ): Promise<void> {
+    // Both ask a disk that may hang: at once, since the container waits.
+    const looking = this.#existingFor(container, slot, config);
+    looking.catch(() => {}); // what keeps results from being written comes first
     await this.#requireWritable(config.persistDir);
-    const existing = await this.#existingFor(container, slot, config);
+    const existing = await looking;
     if (existing === undefined) {
       this.#counters.notTraced("kept");
       this.#release(container.id, slot);

@@ -31,12 +31,12 @@ export const faults = {
   fileInPlace: {
     fault: "a file stands in the place of `persist_dir`",
     outcome: none,
-    log: "error container … Cannot write …: EEXIST",
+    log: "warn container … is not traced: no result can be written to …: ENOTDIR; …",
   },
   readOnly: {
     fault: "`persist_dir` is read-only",
     outcome: none,
-    log: "error container … Cannot write …: EROFS",
+    log: "warn container … is not traced: no result can be written to …: EROFS; …",
   },
   full: {
     fault: "the disk gets full in the middle of a list",
