@@ -48,16 +48,15 @@ function versionOfPackage(path: string, kind: RuntimeKind): string | undefined {
  */
 export function versionOfModules(modules: string, kind: RuntimeKind): string | undefined {
   const module = kind === "containerd" ? "github.com/containerd/containerd" : "github.com/cri-o/cri-o";
-  const own = modules
-    .split("\n")
-    .map((line) => line.split("\t"))
-    .filter(([, path = ""]) => path === module || path.startsWith(`${module}/`));
-  for (const [, , version = ""] of own) {
+  const lines = modules.split("\n").map((line) => line.split("\t"));
+  for (const [, path = "", version = ""] of lines) {
+    // Not its packages: containerd's api counts by itself.
+    if (path.replace(/\/v\d+$/, "") !== module) continue;
     const exact = /^v(\d+\.\d+\.\d+)/.exec(version)?.[1];
     if (exact !== undefined && exact !== "0.0.0") return exact; // of a build without a tag
   }
-  const path = own.find(([word]) => word === "path")?.[1];
-  if (kind !== "containerd" || path === undefined) return undefined;
+  const path = lines.find(([word]) => word === "path")?.[1];
+  if (kind !== "containerd" || !path?.startsWith(`${module}/`)) return undefined;
   return `${/^\/v(\d+)\//.exec(path.slice(module.length))?.[1] ?? "1"}.x`;
 }
 

@@ -366,6 +366,116 @@ describe("diagnose() tells of", () => {
       ],
     ],
     [
+      "a runtime of which only the first number is known, and that may be too old",
+      withRuntime({ version: "1.x" }),
+      [
+        "warn   containerd    1.x (/usr/bin/containerd, pid 812): NRI needs 1.7; a connected plugin tells the rest",
+      ],
+    ],
+    [
+      "a runtime of which only the first number is known, which is enough",
+      withRuntime({ version: "2.x" }),
+      [],
+    ],
+    [
+      "a runtime of unknown version whose configuration does not tell, with no plugin",
+      withRuntime(
+        { version: undefined, config: [{ path: CONFIG, text: "version = 2\n", changedAtMs: 1 }] },
+        { children: [], connected: undefined },
+      ),
+      [
+        "warn   containerd    /usr/bin/containerd, pid 812: its version cannot be told; NRI needs 1.7",
+        "warn   NRI           not set: on by default since containerd 2.0, and this version cannot be told",
+        "                     /usr/bin/containerd --version tells; older ones need it switched on",
+        "WRONG  running       no: it could not be started, or it ended; its log is in syslog, tag optimizer-nri-plugin",
+        "    systemctl restart containerd.service",
+      ],
+    ],
+    [
+      "the same with a plugin that is connected: NRI is on",
+      withRuntime({ version: undefined, config: [{ path: CONFIG, text: "version = 2\n", changedAtMs: 1 }] }),
+      ["warn   containerd    /usr/bin/containerd, pid 812: its version cannot be told; NRI needs 1.7"],
+    ],
+    [
+      "a runtime with other mounts, about which nothing is guessed",
+      withReport({
+        runtime: { ...runtime, vantage: "elsewhere", version: undefined, config: [] },
+        plugins: undefined,
+        children: [],
+        connected: undefined,
+      }),
+      [
+        "warn   containerd    /usr/bin/containerd, pid 812: its version cannot be told; NRI needs 1.7",
+        "warn   NRI           containerd has other mounts than we do: its configuration cannot be seen from here",
+        "                     run optimizer doctor where it runs: on the node itself, outside of the pod",
+        "warn   running       whether a plugin of containerd runs cannot be told from here",
+        "                     run optimizer doctor where it runs: on the node itself, outside of the pod",
+      ],
+    ],
+    [
+      "a plugin that is not connected",
+      withReport(
+        { children: [], connected: undefined },
+        {
+          external: [
+            {
+              ...external,
+              answer: answered(900, [
+                {
+                  kind: "not-connected",
+                  text: "not connected to a runtime: gone",
+                  cure: "start the runtime",
+                },
+              ]),
+            },
+          ],
+        },
+      ),
+      [
+        "WRONG  running       pid 900, started by itself: not connected to a runtime: gone",
+        "                     start the runtime",
+      ],
+    ],
+    [
+      "a plugin that does not answer",
+      withReport({ children: [{ ...child, answer: { pid: 830, kind: "silent", waitedMs: 1000 } }] }),
+      [
+        "WRONG  running       pid 830, started by containerd, does not answer: it is stopped, or hangs",
+        "                     kill -CONT 830, if somebody has stopped it; else start it anew",
+      ],
+    ],
+    [
+      "a plugin that cannot be asked",
+      withReport({ children: [{ ...child, answer: undefined }] }),
+      [
+        "warn   running       pid 830, started by containerd; whether it is connected cannot be told: no socket in /run/optimizer",
+        "                     its log says why; a plugin of an older version has none",
+      ],
+    ],
+    [
+      "a folder of sockets that nobody should believe",
+      { ...facts, runDirProblem: "/run/optimizer belongs to user 1000: chown root /run/optimizer" },
+      ["warn   status        /run/optimizer belongs to user 1000: chown root /run/optimizer"],
+    ],
+    [
+      "a plugin without any runtime in sight",
+      {
+        ...facts,
+        runtimes: [],
+        external: [
+          {
+            ...external,
+            answer: answered(900, [{ kind: "processes-hidden", text: "hidden", cure: "hostPID: true" }]),
+          },
+        ],
+      },
+      [
+        "warn   runtime       no containerd or CRI-O found; optimizer trace works without",
+        "WRONG  running       pid 900, started by itself: hidden",
+        "                     hostPID: true",
+      ],
+    ],
+    [
       "NRI that is off by default",
       withRuntime({ config: [{ path: CONFIG, text: undefined, error: "ENOENT" }] }),
       [
