@@ -69,6 +69,20 @@ describe("Sessions", () => {
     expect(list(its.folder)).toMatch(/^\/b\n(\/a\n\/c|\/c\n\/a)\n$/);
   });
 
+  rootTest("a file that takes the place of one of the image in the first moment is not listed", async () => {
+    await using its = await bench();
+    for (let round = 0; round < 12; round++) {
+      await using container = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+      const name = `round:${round}`;
+      await its.sessions.start(info(name, container, { imageReference: name }), its.config(), runtime);
+      await container.tell("write", "/new", "changed");
+      await container.tell("rename", "/new", "/a");
+      await container.tell("open", "/a", "/b");
+      await its.sessions.stop(name);
+      expect({ round, list: list(its.folder, name) }).toEqual({ round, list: "/b\n" });
+    }
+  });
+
   rootTest("readable gives sizes and times for people", async () => {
     await using its = await bench();
     const container = await its.start("c1", { readable: true });
