@@ -42,18 +42,18 @@ function splitLowerdir(value: string): string[] {
  * second mount of the layers' folder, with other owners, which it then takes away: only the ends of such
  * paths, `3/fs`, say where the layers are, again above the upper directory.
  *
- * @param visibleAt mount points of the same super block in the host's view
- * @param isDirectory tells whether there is a directory at an absolute path
+ * @param visibleAt finds the mount points of the same super block in the host's view; asked for relative paths only
+ * @param isDirectory tells whether an absolute path leads to a directory
  */
 export function resolveLayers(
   { lower, upper }: OverlayDirectories,
-  visibleAt: readonly string[],
+  visibleAt: () => readonly string[],
   isDirectory: (path: string) => boolean,
 ): string[] | undefined {
   const isAbsolute = (path: string): boolean => path.startsWith("/");
   const relative = lower.filter((path) => !isAbsolute(path));
-  const known = [...lower, upper ?? ""].filter(isAbsolute).concat(visibleAt);
-  const bases = relative.length === 0 ? [""] : known.flatMap(ancestors);
+  const known = () => [...lower, upper ?? ""].filter(isAbsolute).concat(visibleAt());
+  const bases = relative.length === 0 ? [""] : [...new Set(known().flatMap(ancestors))];
   const base = bases.find((folder) => relative.every((path) => isDirectory(`${folder}/${path}`)));
   if (base === undefined || lower.length === 0) return undefined;
   const named = lower.map((path) => (isAbsolute(path) ? path : `${base}/${path}`));

@@ -48,6 +48,12 @@ const byDrainThread: ReadonlySet<TraceRecord["kind"]> = new Set(["open", "overfl
 /** Of thousands of containers that came and went the latest are remembered. */
 const GONE_MAX = 4096;
 
+/**
+ * Files are stamped with a clock that goes in steps, of a hundredth of a second on the slowest kernels: what is made right
+ * after the mark may look older than it. An older file that is taken for a new one costs a look at its inode, no more.
+ */
+const STAMP_STEP_MS = 10;
+
 /** All traces of this process: one fanotify group, one stream, told apart by mount. */
 export class Tracer {
   readonly #native: NativeTracer;
@@ -112,7 +118,7 @@ export class Tracer {
       state: "preparing",
       mountId: undefined,
       armedAtNs: 0,
-      armingAtMs: Date.now(),
+      armingAtMs: Date.now() - STAMP_STEP_MS,
     };
     if (this.#traces.size === 0) this.#native.queuePeak({ reset: true });
     this.#traces.set(trace.token, trace);

@@ -24,6 +24,8 @@ export interface HeldContainerOptions {
   readonly userNamespace?: boolean;
   /** The folder that relative layers start from. */
   readonly cwd?: string;
+  /** The folder that the root is mounted on; by default one that goes with the container. */
+  readonly mountPoint?: string;
 }
 
 /** What a container is told to do; see held-container.c. */
@@ -57,16 +59,17 @@ type Command =
 export async function heldContainer(options: HeldContainerOptions): Promise<HeldContainer> {
   const folder = temporaryFolder();
   try {
-    mkdirSync(folder.at("root"));
+    const { mountPoint = folder.at("root") } = options;
+    mkdirSync(mountPoint, { recursive: true });
     const child = spawn([
       ...(options.userNamespace ? ["unshare", "--user", "--map-root-user", "--"] : []),
       program(),
       options.visible ? "1" : "0",
       options.cwd ?? "/",
-      folder.at("root"),
+      mountPoint,
       ...mountArguments(options.root, folder),
     ]);
-    const container = new HeldContainer(child, folder);
+    const container = new HeldContainer(child, folder, mountPoint);
     await container.begin();
     return container;
   } catch (error) {
@@ -80,22 +83,20 @@ export class HeldContainer implements AsyncDisposable {
   readonly #child: ReturnType<typeof spawn>;
   readonly #folder: TemporaryFolder;
   readonly #answers: AsyncIterator<string>;
+  /** Where the host sees the root, if it does. */
+  readonly mountPoint: string;
   #pid = 0;
 
-  constructor(child: ReturnType<typeof spawn>, folder: TemporaryFolder) {
+  constructor(child: ReturnType<typeof spawn>, folder: TemporaryFolder, mountPoint: string) {
     this.#child = child;
     this.#folder = folder;
+    this.mountPoint = mountPoint;
     this.#answers = splitAtNul(child.stdout);
   }
 
   /** Of the process in the container. */
   get pid(): number {
     return this.#pid;
-  }
-
-  /** Where the host sees the root, if it does. */
-  get mountPoint(): string {
-    return this.#folder.at("root");
   }
 
   /** The folder of the container's changes, where it was not given one. */

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, symlinkSync, unlinkSync } from "node:fs";
+import { mkdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { run } from "../../scripts/rig/command.ts";
 import { findLayers } from "../../src/image/host-layers.ts";
 import { parseOverlayOptions, resolveLayers } from "../../src/image/overlay.ts";
 import { rootOf } from "../../src/trace/process-mounts.ts";
 import { heldContainer, writeLayer } from "../helpers/held-container.ts";
 import { rootTest } from "../helpers/root.ts";
+import { type StorageForm, storageForms, storageRoot } from "../helpers/storage-root.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 describe("parseOverlayOptions()", () => {
@@ -40,7 +42,7 @@ describe("resolveLayers()", () => {
 
   test("leaves absolute paths as they are", () => {
     const directories = { lower: ["/snapshots/2/fs", "/snapshots/1/fs"], upper: "/u" };
-    expect(resolveLayers(directories, [], isDirectory)).toEqual(directories.lower);
+    expect(resolveLayers(directories, () => [], isDirectory)).toEqual(directories.lower);
   });
 
   const upper = "/snapshots/3/fs";
@@ -53,35 +55,36 @@ describe("resolveLayers()", () => {
     ["the root", ["/"], undefined],
   ] as const) {
     test(`of layers whose mount was taken away finds ${what}`, () => {
-      expect(resolveLayers({ lower, upper }, [], isDirectory)).toEqual(expected && [...expected]);
+      expect(resolveLayers({ lower, upper }, () => [], isDirectory)).toEqual(expected && [...expected]);
     });
   }
 
   test("knows nothing of a mount that was taken away without an upper directory", () => {
-    expect(resolveLayers({ lower: ["/tmp/x/2/fs"], upper: undefined }, [], isDirectory)).toBeUndefined();
+    expect(
+      resolveLayers({ lower: ["/tmp/x/2/fs"], upper: undefined }, () => [], isDirectory),
+    ).toBeUndefined();
   });
 
   test("finds relative layers above the upper directory", () => {
-    expect(resolveLayers({ lower: ["2/fs", "1/fs"], upper: "/snapshots/3/fs" }, [], isDirectory)).toEqual([
-      "/snapshots/2/fs",
-      "/snapshots/1/fs",
-    ]);
+    expect(
+      resolveLayers({ lower: ["2/fs", "1/fs"], upper: "/snapshots/3/fs" }, () => [], isDirectory),
+    ).toEqual(["/snapshots/2/fs", "/snapshots/1/fs"]);
   });
 
   test("finds relative layers above the place of the mount", () => {
-    expect(resolveLayers({ lower: ["2/fs"], upper: "3/fs" }, ["/snapshots/x/rootfs"], isDirectory)).toEqual([
-      "/snapshots/2/fs",
-    ]);
+    expect(
+      resolveLayers({ lower: ["2/fs"], upper: "3/fs" }, () => ["/snapshots/x/rootfs"], isDirectory),
+    ).toEqual(["/snapshots/2/fs"]);
   });
 
   test("gives up when one of the layers is nowhere", () => {
     expect(
-      resolveLayers({ lower: ["2/fs", "9/fs"], upper: "/snapshots/3/fs" }, [], isDirectory),
+      resolveLayers({ lower: ["2/fs", "9/fs"], upper: "/snapshots/3/fs" }, () => [], isDirectory),
     ).toBeUndefined();
   });
 
   test("gives up without layers", () => {
-    expect(resolveLayers({ lower: [], upper: "/u" }, [], isDirectory)).toBeUndefined();
+    expect(resolveLayers({ lower: [], upper: "/u" }, () => [], isDirectory)).toBeUndefined();
   });
 });
 
@@ -147,6 +150,135 @@ describe("findLayers()", () => {
     await using container = await heldContainer({ root: { kind: "mount", fsType: "overlay", options } });
     unlinkSync(folder.at("seen"));
     expect(findLayers(rootOf(container.pid), () => undefined).layers?.layerOf("/file")).toBe(0);
+  });
+
+  const stored = [{ "/file": "0", "/below": "0" }, { "/file": "1" }, { "/top": "2" }];
+
+  /** Finds the layers of a container of `stored` as containers/storage would mount it. */
+  async function findStored(
+    form: StorageForm,
+    before: (own: string, links: readonly string[]) => unknown = () => {},
+  ) {
+    await using stack = new AsyncDisposableStack();
+    const home = stack.use(temporaryFolder()).at("overlay");
+    using root = storageRoot(home, stored, form);
+    const container = stack.use(await heldContainer(root.options));
+    root[Symbol.dispose](); // as whoever has mounted it, and is gone
+    await before(root.own, root.links);
+    const mount = rootOf(container.pid);
+    const found = findLayers(mount, () => undefined);
+    const told = ["/file", "/below", "/top", "/none"].map((path) => found.layers?.layerOf(path));
+    return { ...found, told, lower: parseOverlayOptions(mount.superOptions).lower };
+  }
+
+  const names = { absolute: /^\/.*\/l\/LAYER2Z+$/, relative: /^l\/LAYER2Z+$/, descriptors: /^\d+$/ };
+  for (const form of storageForms) {
+    rootTest(`finds layers that containers/storage has mounted by links, ${form}`, async () => {
+      const { layers, told, lower } = await findStored(form);
+      expect(lower[0]).toMatch(names[form]);
+      expect(told).toEqual([1, 0, 2, undefined]);
+      expect(layers?.count).toBe(3);
+    });
+
+    rootTest(`does not care what becomes of ${form} links afterwards`, async () => {
+      await using stack = new AsyncDisposableStack();
+      const home = stack.use(temporaryFolder()).at("overlay");
+      using root = storageRoot(home, stored, form);
+      const container = stack.use(await heldContainer(root.options));
+      const { layers } = findLayers(rootOf(container.pid), () => undefined);
+      for (const link of root.links) {
+        unlinkSync(link);
+        symlinkSync("/etc", link);
+      }
+      expect(["/file", "/top", "/passwd"].map((path) => layers?.layerOf(path))).toEqual([1, 2, undefined]);
+    });
+  }
+
+  const unseen = { layers: undefined, why: "the overlay's layers are not visible in this mount namespace" };
+  const relink = (target: string) => (_: string, links: readonly string[]) => {
+    const [link = ""] = links;
+    unlinkSync(link);
+    symlinkSync(target, link);
+  };
+  for (const [what, before] of [
+    ["nowhere", relink("nowhere")],
+    ["to itself", (own: string, links: readonly string[]) => relink(links[0] ?? "")(own, links)],
+    ["to a file", relink("../container/lower")],
+    ["to a device", relink("/dev/null")],
+    [
+      "to a FIFO",
+      async (own: string, links: readonly string[]) => {
+        await run(["mkfifo", `${own}/fifo`]);
+        relink("../container/fifo")(own, links);
+      },
+    ],
+  ] as const) {
+    rootTest(`finds none where a link leads ${what}`, async () => {
+      expect(await findStored("absolute", before)).toMatchObject(unseen);
+    });
+  }
+
+  for (const [what, before] of [
+    ["is missing", (own: string) => rmSync(`${own}/lower`)],
+    ["has too few", (own: string) => writeFileSync(`${own}/lower`, "l/LAYER0")],
+    ["leads out of the storage", (own: string) => writeFileSync(`${own}/lower`, "l/../../x:/etc:l/A")],
+    ["is too large", (own: string) => writeFileSync(`${own}/lower`, `l/${"A".repeat(70_000)}:l/A:l/B`)],
+    [
+      "is a folder",
+      (own: string) => {
+        rmSync(`${own}/lower`);
+        mkdirSync(`${own}/lower`);
+      },
+    ],
+    [
+      "is a link to the right one",
+      async (own: string) => {
+        await run(["mv", `${own}/lower`, `${own}/elsewhere`]);
+        symlinkSync("elsewhere", `${own}/lower`);
+      },
+    ],
+    [
+      "is a FIFO",
+      async (own: string) => {
+        rmSync(`${own}/lower`);
+        await run(["mkfifo", `${own}/lower`]);
+      },
+    ],
+  ] as const) {
+    rootTest(`finds none of those that are descriptors where the file of their links ${what}`, async () => {
+      expect(await findStored("descriptors", before)).toMatchObject(unseen);
+    });
+  }
+
+  rootTest("finds a second folder of a layer, which is named behind its link", async () => {
+    using folder = temporaryFolder();
+    for (const name of ["1/diff", "1/diff1", "l", "2/diff", "2/work"])
+      mkdirSync(folder.at(name), { recursive: true });
+    writeLayer(folder.at("1/diff1"), { "/file": "x" });
+    symlinkSync("../1/diff", folder.at("l/ONE"));
+    const lower = ["l/ONE", "l/ONE/../diff1"].map((path) => `${folder.path}/${path}`);
+    const options = [
+      `lowerdir=${lower.join(":")}`,
+      `upperdir=${folder.at("2/diff")}`,
+      `workdir=${folder.at("2/work")}`,
+    ];
+    await using container = await heldContainer({ root: { kind: "mount", fsType: "overlay", options } });
+    const { layers } = findLayers(rootOf(container.pid), () => undefined);
+    expect(layers?.layerOf("/file")).toBe(0);
+  });
+
+  rootTest("follows no link below the folder of a layer", async () => {
+    using folder = temporaryFolder();
+    mkdirSync(folder.at("layer/dir"), { recursive: true });
+    writeLayer(folder.at("layer"), { "/dir/passwd": "x" });
+    symlinkSync("/etc", folder.at("layer/etc"));
+    symlinkSync("dir/passwd", folder.at("layer/file"));
+    symlinkSync("layer", folder.at("link"));
+    await using container = await heldContainer({ root: { kind: "overlay", layers: [folder.at("link")] } });
+    expect(readlinkSync(container.at("/etc"))).toBe("/etc");
+    const { layers } = findLayers(rootOf(container.pid), () => undefined);
+    const paths = ["/dir/passwd", "/etc/passwd", "/file"];
+    expect(paths.map((path) => layers?.layerOf(path))).toEqual([0, undefined, undefined]);
   });
 
   rootTest("tells why there are none on another file system", async () => {

@@ -24,6 +24,7 @@ import {
   names,
   runtime,
 } from "../helpers/session-bench.ts";
+import { storageForms, storageRoot } from "../helpers/storage-root.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
 const threeFiles = ["nginx:latest", "nginx:latest.csv", "nginx:latest.json"];
@@ -77,6 +78,20 @@ describe("Sessions", () => {
     expect(list(its.folder)).toMatch(/^\/b\n(\/a\n\/c|\/c\n\/a)\n$/);
   });
 
+  rootTest("a file that takes the place of one of the image in the first moment is not listed", async () => {
+    await using its = await bench();
+    for (let round = 0; round < 12; round++) {
+      await using container = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+      const name = `round:${round}`;
+      await its.sessions.start(info(name, container, { imageReference: name }), its.config(), runtime);
+      await container.tell("write", "/new", "changed");
+      await container.tell("rename", "/new", "/a");
+      await container.tell("open", "/a", "/b");
+      await its.sessions.stop(name);
+      expect({ round, list: list(its.folder, name) }).toEqual({ round, list: "/b\n" });
+    }
+  });
+
   rootTest("readable gives sizes and times for people", async () => {
     await using its = await bench();
     const container = await its.start("c1", { readable: true });
@@ -92,6 +107,31 @@ describe("Sessions", () => {
     expect(readdirSync(its.folder.at("lists"))).toEqual([]);
     expect(its.lines).toEqual([`info ${label("c1")}: 0 files, 0 B: nothing was written (container stopped)`]);
   });
+
+  for (const form of storageForms) {
+    rootTest(`files of the image only, with layers by links that are ${form} (CRI-O, Podman)`, async () => {
+      await using its = await bench();
+      const layers = [{ "/a": "a", "/b": "b", "/c": "c" }, { "/b": "bb" }, { "/d": "d", "/e": "e" }];
+      using root = storageRoot(its.folder.at("overlay"), layers, form);
+      await using container = await heldContainer(root.options);
+      await its.sessions.start(info("c1", container), its.config(), runtime);
+      await container.tell("write", "/new", "x");
+      await container.tell("open", "/new", "/b", "/d");
+      await container.tell("rename", "/new", "/a");
+      await container.tell("open", "/a", "/c");
+      await container.tell("rename", "/e", "/moved");
+      await container.tell("open", "/moved");
+      await its.sessions.stop("c1");
+      expect(list(its.folder)).toBe("/b\n/d\n/c\n/e\n");
+      expect(json(its.folder)).toMatchObject({
+        complete: true,
+        filter: { kind: "image-files" },
+        layerCount: 3,
+        layers: [1, 2, 0, 2],
+      });
+      expect(its.lines.filter((line) => !line.startsWith("info"))).toEqual([]);
+    });
+  }
 
   rootTest("a root that is no overlay is listed whole, and the provenance tells why", async () => {
     await using its = await bench();

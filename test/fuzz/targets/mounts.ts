@@ -1,3 +1,5 @@
+import { basename, dirname } from "node:path/posix";
+import { parseLowerFile } from "../../../src/image/containers-storage.ts";
 import { parseOverlayOptions, resolveLayers } from "../../../src/image/overlay.ts";
 import { deepestMount, parseMountinfo, pathOnFileSystem, rootMount } from "../../../src/trace/mountinfo.ts";
 import { about, check, checkSame, latin1, texts } from "../check.ts";
@@ -15,7 +17,7 @@ const lines = [
 /** Mount tables, and overlay's options as the kernel would print them. */
 export const mounts: Target = {
   name: "mounts, overlay",
-  seeds: texts(lines.join("\n"), ...lines, "/a:b\n/c\\\n/d,e\n\\:", "/a\\\n/b"),
+  seeds: texts(lines.join("\n"), ...lines, "/a:b\n/c\\\n/d,e\n\\:", "/a\\\n/b", "l/AB2:l/C\n"),
   words: texts(
     "\\",
     ":",
@@ -45,13 +47,27 @@ export const mounts: Target = {
     }
     const layers = table.map(({ superOptions }) => {
       const directories = parseOverlayOptions(superOptions);
-      resolveLayers(directories, ["/visible/at"], (path) => path.length % 3 === 0);
+      resolveLayers(
+        directories,
+        () => ["/visible/at"],
+        (path) => path.length % 3 === 0,
+      );
       return directories.lower.length;
     });
     checkRoundTrip(text.split("\n").filter((path) => path !== "" && !path.includes("\0")));
-    return `${about(table.length)} ${root !== undefined} ${about(Math.max(0, ...layers))}`;
+    return `${checkStorage(text)} ${about(table.length)} ${root !== undefined} ${about(Math.max(0, ...layers))}`;
   },
 };
+
+/** What containers/storage is said to have written names links of that storage only, whatever it is. */
+function checkStorage(text: string): string {
+  const links = parseLowerFile("/storage/overlay/id/lower", text);
+  for (const path of links ?? []) {
+    check(dirname(path) === "/storage/overlay/l", "a link lies in the storage's own folder");
+    check(!["", ".", ".."].includes(basename(path)), "a link has a name");
+  }
+  return about(links?.length ?? 0);
+}
 
 /** Layers come back as they were given: escaped, joined by colons, with what the kernel prints in octal. */
 function checkRoundTrip(paths: readonly string[]): void {
