@@ -14,9 +14,10 @@ import { TracingThread } from "../session/tracing-thread.ts";
 import { messageOf } from "../sys/errno.ts";
 import { threadUrl } from "../sys/self-command.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
-import { ExitCode, makeCommand } from "./command.ts";
+import { type Command, ExitCode, makeCommand } from "./command.ts";
 import { PluginLog } from "./log.ts";
 import { flagValues, launchHints, type PluginFlags, pluginFlags, readConfigFile } from "./plugin-flags.ts";
+import { PluginSignals } from "./plugin-signals.ts";
 import { PluginStatus } from "./plugin-status.ts";
 
 /** How long the results may take to be completed, and merged, when the program ends. */
@@ -27,22 +28,23 @@ const LAST_WORDS_MS = 500;
 const REPLY_CEILING_MS = 450;
 
 /** `optimizer plugin`: the NRI plugin, connected to a runtime's socket or to the one that was inherited. */
-export const pluginCommand = makeCommand({
-  name: "plugin",
-  description: "Run as an NRI plugin of containerd or CRI-O",
-  args: pluginFlags,
-  examples: [
-    ["optimizer plugin", "connect to containerd as the configuration file says, and stay connected"],
-    ["optimizer plugin --persist-dir /var/lib/lists --overwrite", "another folder; the newest list wins"],
-  ],
-  async run(flags) {
-    await runAsPlugin(flags);
-    return ExitCode.done;
-  },
-});
+export const makePluginCommand = (signals?: PluginSignals): Command =>
+  makeCommand({
+    name: "plugin",
+    description: "Run as an NRI plugin of containerd or CRI-O",
+    args: pluginFlags,
+    examples: [
+      ["optimizer plugin", "connect to containerd as the configuration file says, and stay connected"],
+      ["optimizer plugin --persist-dir /var/lib/lists --overwrite", "another folder; the newest list wins"],
+    ],
+    async run(flags) {
+      await runAsPlugin(flags, signals ?? new PluginSignals());
+      return ExitCode.done;
+    },
+  });
 
 /** Runs until the connection is over (pre-launched), or until a signal or a refusal (external). */
-export async function runAsPlugin(flags: PluginFlags): Promise<void> {
+export async function runAsPlugin(flags: PluginFlags, signals: PluginSignals): Promise<void> {
   process.umask(0o022); // the runtime's own is not ours to count on
   const launch = findLaunch(launchHints(flags));
   const own = flagValues(flags);
@@ -61,8 +63,8 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   const tracing = await startTracing(shim, obstacle, launch, log);
   outliveMistakes(log);
   const status = new PluginStatus(log, tracing);
-  process.on("SIGUSR1", () => void status.report());
-  process.on("SIGHUP", () => log.reopen());
+  signals.answer("SIGUSR1", () => void status.report());
+  signals.answer("SIGHUP", () => log.reopen());
   const plugin = new Plugin({ launch, config, flags: own, log, tracing, status });
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
