@@ -11,6 +11,7 @@ import { describeSelection } from "../session/selection.ts";
 import type { RuntimeInfo } from "../session/session.ts";
 import { sharedNowMs } from "../session/tracing.ts";
 import { TracingThread } from "../session/tracing-thread.ts";
+import { sleep } from "../sleep.ts";
 import { messageOf } from "../sys/errno.ts";
 import { threadUrl } from "../sys/self-command.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
@@ -139,7 +140,7 @@ class Plugin implements PluginHandlers {
           });
     const timeoutMs = Math.max(0, this.#deadlineMs - performance.now());
     const finished = this.#options.tracing?.request({ kind: "finish", timeoutMs });
-    await Promise.race([finished, sleep(timeoutMs + LAST_WORDS_MS, undefined)]); // the disk may be dead
+    await Promise.race([finished, sleep(timeoutMs + LAST_WORDS_MS)]); // the disk may be dead
     await status.end();
     if (end.kind === "refused") throw new Error(describeEnd(end));
     log.info(describeEnd(end));
@@ -161,7 +162,7 @@ class Plugin implements PluginHandlers {
     // Whoever started these containers does not tell us of their end any more.
     const reason = end.kind === "stopped" ? "terminated" : "connection lost";
     this.#deadlineMs = performance.now() + EXIT_TIMEOUT_MS;
-    await Promise.race([tracing?.request({ kind: "end all", reason }), sleep(EXIT_TIMEOUT_MS, undefined)]);
+    await Promise.race([tracing?.request({ kind: "end all", reason }), sleep(EXIT_TIMEOUT_MS)]);
     return end;
   }
 
@@ -246,12 +247,4 @@ function describeEnd(end: EndReason): string {
     case "failed":
       return `the connection failed: ${end.error.message}`;
   }
-}
-
-/** Resolves after the time, or when the signal is aborted. */
-function sleep(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, waitMs);
-  signal?.addEventListener("abort", () => resolve(), { once: true });
-  return promise.finally(() => clearTimeout(timer));
 }
