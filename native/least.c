@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/ioprio.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,13 +103,69 @@ static int lower_priority(const char **step_out)
 	return 0;
 }
 
-int32_t opt_become_least(uint64_t needed, char *const argv[], const char **step_out)
+/* What a plugin is asked by: to tell its status, and to open its log anew. By default either ends it. */
+static const int asking[] = { SIGUSR1, SIGHUP };
+enum { ASKING = sizeof(asking) / sizeof(asking[0]) };
+
+static sigset_t asking_set(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (int i = 0; i < ASKING; i++)
+		sigaddset(&set, asking[i]);
+	return set;
+}
+
+/*
+ * Both are kept over execve(): that they are blocked, so that what comes stays pending until somebody hears it, and that
+ * they are ignored, so that it ends nobody should a thread not have them blocked: epoll_pwait2(), as Bun calls it,
+ * unblocks all.
+ */
+static void hold_signals(uint64_t heard, struct sigaction before[ASKING])
+{
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigset_t set = asking_set();
+
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	for (int i = 0; i < ASKING; i++) {
+		sigaction(asking[i], &ignore, &before[i]);
+		if (heard >> (asking[i] - 1) & 1)
+			raise(asking[i]);
+	}
+}
+
+static void hear_signals(void)
+{
+	sigset_t set = asking_set();
+
+	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+/* Returns only when it fails. */
+static int start_again(char *const argv[], uint64_t heard)
+{
+	struct sigaction before[ASKING];
+	int error;
+
+	hold_signals(heard, before);
+	execve("/proc/self/exe", argv, environ);
+	error = errno;
+	for (int i = 0; i < ASKING; i++)
+		sigaction(asking[i], &before[i], NULL);
+	hear_signals();
+	errno = error;
+	return -1;
+}
+
+int32_t opt_become_least(uint64_t needed, char *const argv[], uint64_t heard, const char **step_out)
 {
 	char pid[16];
 	int rc;
 
 	if (is_second_start()) {
 		name_after(argv[0]);
+		hear_signals();
 		return 0;
 	}
 	if (was_done(needed))
@@ -123,6 +180,6 @@ int32_t opt_become_least(uint64_t needed, char *const argv[], const char **step_
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	if (setenv(MARKER, pid, 1) < 0)
 		return failed("mark its environment", step_out);
-	execve("/proc/self/exe", argv, environ);
+	start_again(argv, heard);
 	return failed("start itself again", step_out);
 }

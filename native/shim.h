@@ -194,9 +194,13 @@ int32_t opt_exec_held(const char *rootfs, char *const argv[], int32_t word_fd, c
  * are each thread's own, and a thread that is there already keeps what it has: so
  * this process starts itself again, with the command line `argv` (ended by NULL),
  * its environment, and each descriptor that is not close-on-exec.
+ * To be called on the main thread, with handlers for SIGUSR1 and SIGHUP in place:
+ * neither ends the process meanwhile. Those that come before the second start has
+ * its handlers, and those in `heard` (bit N - 1 for signal N), are delivered to
+ * these, in its own call of this function.
  * Returns 0 when that was done already, by this process or for it. Returns -errno
  * when it fails, and `step_out` tells the step: what came before it stays done.
  */
-int32_t opt_become_least(uint64_t needed, char *const argv[], const char **step_out);
+int32_t opt_become_least(uint64_t needed, char *const argv[], uint64_t heard, const char **step_out);
 
 #endif

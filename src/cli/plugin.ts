@@ -12,13 +12,15 @@ import type { RuntimeInfo } from "../session/session.ts";
 import { sharedNowMs } from "../session/tracing.ts";
 import { TracingThread } from "../session/tracing-thread.ts";
 import { findBlocked } from "../session/visibility.ts";
+import { sleep } from "../sleep.ts";
 import { formatProblem, type Problem } from "../status/problem.ts";
 import { errorCode, messageOf } from "../sys/errno.ts";
 import { threadUrl } from "../sys/self-command.ts";
 import { loadShim, type Shim } from "../sys/shim.ts";
-import { ExitCode, makeCommand } from "./command.ts";
+import { type Command, ExitCode, makeCommand } from "./command.ts";
 import { PluginLog } from "./log.ts";
 import { flagValues, launchHints, type PluginFlags, pluginFlags, readConfigFile } from "./plugin-flags.ts";
+import { PluginSignals } from "./plugin-signals.ts";
 import { PluginStatus } from "./plugin-status.ts";
 
 /** How long the results may take to be completed, and merged, when the program ends. */
@@ -29,22 +31,23 @@ const LAST_WORDS_MS = 500;
 const REPLY_CEILING_MS = 450;
 
 /** `optimizer plugin`: the NRI plugin, connected to a runtime's socket or to the one that was inherited. */
-export const pluginCommand = makeCommand({
-  name: "plugin",
-  description: "Run as an NRI plugin of containerd or CRI-O",
-  args: pluginFlags,
-  examples: [
-    ["optimizer plugin", "connect to containerd as the configuration file says, and stay connected"],
-    ["optimizer plugin --persist-dir /var/lib/lists --overwrite", "another folder; the newest list wins"],
-  ],
-  async run(flags) {
-    await runAsPlugin(flags);
-    return ExitCode.done;
-  },
-});
+export const makePluginCommand = (signals?: PluginSignals): Command =>
+  makeCommand({
+    name: "plugin",
+    description: "Run as an NRI plugin of containerd or CRI-O",
+    args: pluginFlags,
+    examples: [
+      ["optimizer plugin", "connect to containerd as the configuration file says, and stay connected"],
+      ["optimizer plugin --persist-dir /var/lib/lists --overwrite", "another folder; the newest list wins"],
+    ],
+    async run(flags) {
+      await runAsPlugin(flags, signals ?? new PluginSignals());
+      return ExitCode.done;
+    },
+  });
 
 /** Runs until the connection is over (pre-launched), or until a signal or a refusal (external). */
-export async function runAsPlugin(flags: PluginFlags): Promise<void> {
+export async function runAsPlugin(flags: PluginFlags, signals: PluginSignals): Promise<void> {
   process.umask(0o022); // the runtime's own is not ours to count on
   const launch = findLaunch(launchHints(flags));
   const own = flagValues(flags);
@@ -64,8 +67,8 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   outliveMistakes(log);
   const { idx, name, kind } = launch;
   const status = new PluginStatus({ log, plugin: { idx, name, launch: kind }, tracing, unable });
-  process.on("SIGUSR1", () => void status.report());
-  process.on("SIGHUP", () => log.reopen());
+  signals.answer("SIGUSR1", () => void status.report());
+  signals.answer("SIGHUP", () => log.reopen());
   const plugin = new Plugin({ launch, config, flags: own, log, shim, tracing, status });
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
@@ -148,7 +151,7 @@ class Plugin implements PluginHandlers {
           });
     const timeoutMs = Math.max(0, this.#deadlineMs - performance.now());
     const finished = this.#options.tracing?.request({ kind: "finish", timeoutMs });
-    await Promise.race([finished, sleep(timeoutMs + LAST_WORDS_MS, undefined)]); // the disk may be dead
+    await Promise.race([finished, sleep(timeoutMs + LAST_WORDS_MS)]); // the disk may be dead
     await status.end();
     if (end.kind === "refused") throw new Error(describeEnd(end));
     log.info(describeEnd(end));
@@ -171,7 +174,7 @@ class Plugin implements PluginHandlers {
     // Whoever started these containers does not tell us of their end any more.
     const reason = end.kind === "stopped" ? "terminated" : "connection lost";
     this.#deadlineMs = performance.now() + EXIT_TIMEOUT_MS;
-    await Promise.race([tracing?.request({ kind: "end all", reason }), sleep(EXIT_TIMEOUT_MS, undefined)]);
+    await Promise.race([tracing?.request({ kind: "end all", reason }), sleep(EXIT_TIMEOUT_MS)]);
     return end;
   }
 
@@ -285,12 +288,4 @@ function cureFor(end: EndReason): string | undefined {
     default:
       return undefined;
   }
-}
-
-/** Resolves after the time, or when the signal is aborted. */
-function sleep(waitMs: number, signal: AbortSignal | undefined): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, waitMs);
-  signal?.addEventListener("abort", () => resolve(), { once: true });
-  return promise.finally(() => clearTimeout(timer));
 }

@@ -4,11 +4,12 @@ import { version, versionText } from "../version.ts";
 import { type Command, ExitCode } from "./command.ts";
 import { HELD_WORD } from "./held-word.ts";
 import { columns } from "./help.ts";
+import { PluginSignals } from "./plugin-signals.ts";
 import { findCommand, UsageError } from "./usage.ts";
 
 /** The commands, loaded when they are asked for. */
 const commands: Record<string, () => Promise<Command>> = {
-  plugin: async () => (await import("./plugin.ts")).pluginCommand,
+  plugin: async () => (await import("./plugin.ts")).makePluginCommand(),
   trace: async () => (await import("./trace.ts")).traceCommand,
   list: async () => (await import("./list.ts")).listCommand,
   show: async () => (await import("./show.ts")).showCommand,
@@ -71,9 +72,9 @@ async function dispatch(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<number> {
   if (name === undefined && env["NRI_PLUGIN_SOCKET"] !== undefined) {
-    await (await import("./least.ts")).becomeLeast();
+    const signals = await startAsPlugin();
     const { runAsPlugin } = await import("./plugin.ts");
-    await runAsPlugin({});
+    await runAsPlugin({}, signals);
     return ExitCode.done;
   }
   if (name === HELD_WORD) return (await import("./held-command.ts")).becomeHeld(rest);
@@ -87,11 +88,21 @@ async function dispatch(
   }
   const own = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
   const asksForHelp = own.includes("--help") || own.includes("-h");
-  if (name === "plugin" && !asksForHelp) await (await import("./least.ts")).becomeLeast();
+  if (name === "plugin" && !asksForHelp) {
+    const signals = await startAsPlugin();
+    return await (await import("./plugin.ts")).makePluginCommand(signals).run(rest);
+  }
   const command = await findCommand(name, commands)();
   if (asksForHelp) {
     process.stdout.write(command.help());
     return ExitCode.done;
   }
   return await command.run(rest);
+}
+
+/** What a plugin does first: hears signals, and gives up what it does not need, which starts the program anew. */
+async function startAsPlugin(): Promise<PluginSignals> {
+  const signals = new PluginSignals();
+  await (await import("./least.ts")).becomeLeast(signals);
+  return signals;
 }

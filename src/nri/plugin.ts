@@ -49,6 +49,9 @@ type End =
 /** Why a connection is over, and whether the runtime had configured us, so that it was of use. */
 export type EndReason = End & { readonly configured: boolean };
 
+/** The latest version of NRI that this plugin was made for, as plugins in Go tell theirs. Runtimes put it into their log. */
+const NRI_VERSION = "v0.12.2";
+
 const REGISTRATION_TIMEOUT_MS = 5000;
 const REPLY_CEILING_MS = 1000;
 const REPLY_MARGIN_MS = 250;
@@ -130,7 +133,11 @@ class PluginConnection {
 
   async #register(): Promise<void> {
     const { name, idx, registrationTimeoutMs: timeoutMs = REGISTRATION_TIMEOUT_MS } = this.#options;
-    const request = create(RegisterPluginRequestSchema, { pluginName: name, pluginIdx: idx });
+    const request = create(RegisterPluginRequestSchema, {
+      pluginName: name,
+      pluginIdx: idx,
+      nriVersion: NRI_VERSION,
+    });
     try {
       await this.#client.call({
         service: RUNTIME_SERVICE,

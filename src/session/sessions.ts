@@ -59,8 +59,8 @@ const TIDY_UP_AFTER_MS = 500;
 
 /** One container's place in the table. */
 type Slot =
-  /** The mark is being set, or it is being found out whether to trace at all. `stopped`: it ended meanwhile. */
-  | { readonly kind: "starting"; readonly name: string; stopped: boolean }
+  /** The mark is being set, or it is being found out whether to trace at all. `ended`: why it is over meanwhile. */
+  | { readonly kind: "starting"; readonly name: string; ended: EndReason | undefined }
   | {
       readonly kind: "recording";
       readonly name: string;
@@ -82,6 +82,8 @@ export class Sessions {
   #tracer: Tracer | undefined;
   #tidyUp: Timer | undefined;
   #joining: Promise<void> = Promise.resolve();
+  /** Starts, notes and ends that no caller waits for: whoever ends the program does. */
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: SessionsOptions) {
     const { merge, log } = options;
@@ -113,7 +115,7 @@ export class Sessions {
     this.#counters.started();
     if (!isSelected(container, config)) return this.#counters.notTraced("not_selected");
     const name = nameFor(container, config);
-    const slot: Slot = { kind: "starting", name, stopped: false };
+    const slot: Slot = { kind: "starting", name, ended: undefined };
     this.#slots.set(container.id, slot);
     const ceilingMs = Math.max(0, (this.#options.startCeilingMs ?? START_CEILING_MS) - waitedMs);
     const deadlineMs = performance.now() + ceilingMs;
@@ -123,6 +125,7 @@ export class Sessions {
       this.#options.log.warn(`${label(container)} is not traced: ${messageOf(error)}`);
       this.#release(container.id, slot);
     });
+    void this.#keepTrackOf(begun);
     const ceiling = Promise.withResolvers<void>();
     const timer = setTimeout(ceiling.resolve, ceilingMs);
     await Promise.race([begun, ceiling.promise]);
@@ -147,13 +150,13 @@ export class Sessions {
     if (this.#slots.has(container.id) || !isSelected(container, config)) return;
     if ([...this.#slots.values()].some((slot) => slot.name === name)) return;
     if ((await findStanding({ directory: config.persistDir, name })) !== "none") return;
-    const slot: Slot = { kind: "starting", name, stopped: false };
+    const slot: Slot = { kind: "starting", name, ended: undefined };
     this.#slots.set(container.id, slot);
     try {
       const options = await this.#optionsFor(container, name, "keep", config, runtime);
       requirePid(options);
       const limits = { timeoutMs: JOIN_TIMEOUT_MS, hostRoot: "refuse" } as const;
-      this.#record(slot, await Session.join(options, limits), config);
+      this.#record(slot, await this.#keepTrackOf(Session.join(options, limits)), config);
       this.#counters.joined();
     } catch (error) {
       this.#release(container.id, slot);
@@ -164,7 +167,7 @@ export class Sessions {
   /** Ends the trace of a container that has stopped. Resolves when its result is complete; never rejects. */
   async stop(containerId: string): Promise<void> {
     const slot = this.#slots.get(containerId);
-    if (slot?.kind === "starting") slot.stopped = true;
+    if (slot?.kind === "starting") slot.ended ??= "container stopped";
     if (slot?.kind === "recording") await this.#end(slot, "container stopped");
   }
 
@@ -174,10 +177,27 @@ export class Sessions {
     if (slot?.kind === "recording") await slot.session.drained();
   }
 
-  /** Ends all traces, the containers of which may still run. Resolves when all results are complete. */
+  /**
+   * Ends all traces, the containers of which may still run, also those that are just beginning. Resolves when all
+   * results are complete, and all notes are there. A dead disk may hold that up for ever: the caller has to have a limit.
+   */
   async endAll(reason: EndReason): Promise<void> {
-    const slots = [...this.#slots.values()];
-    await Promise.all(slots.map((slot) => (slot.kind === "recording" ? this.#end(slot, reason) : undefined)));
+    const ends: Promise<void>[] = [];
+    for (const slot of this.#slots.values()) {
+      if (slot.kind === "recording") ends.push(this.#end(slot, reason));
+      else slot.ended ??= reason;
+    }
+    await Promise.all([...ends, ...this.#underWay]);
+    await Promise.all(this.#underWay); // what a start that was under way has left: a note, or a trace that ends at once
+  }
+
+  #keepTrackOf<T>(work: Promise<T>): Promise<T> {
+    const over = work.then(
+      () => void this.#underWay.delete(over),
+      () => void this.#underWay.delete(over), // told to whoever began it
+    );
+    this.#underWay.add(over);
+    return work;
   }
 
   /**
@@ -223,7 +243,7 @@ export class Sessions {
       const limits = { timeoutMs: remainingMs, hostRoot: "refuse" } as const;
       this.#record(slot, await Session.start(options, limits), config);
     } catch (error) {
-      void Session.note(options, messageOf(error)); // nobody waits for it
+      void this.#keepTrackOf(Session.note(options, messageOf(error))); // the container's start does not wait for it
       throw error;
     }
   }
@@ -264,7 +284,7 @@ export class Sessions {
     this.#slots.set(container.id, slot);
     // Of several that start at once more than one may be on its way to its end.
     if (older.length > 0) session.writeAfter(Promise.all(older.map((each) => this.#end(each, "superseded"))));
-    if (starting.stopped) void this.#end(slot, "container stopped");
+    if (starting.ended !== undefined) void this.#keepTrackOf(this.#end(slot, starting.ended));
   }
 
   /** What becomes of an older result of that name; undefined when that is to stay as it is, which is logged. */

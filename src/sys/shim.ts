@@ -26,7 +26,7 @@ const symbols = {
   opt_queue_peak: { args: ["ptr", "u32"], returns: "i32" },
   opt_repeats: { args: ["ptr"], returns: "i32" },
   opt_stop: { args: ["ptr"], returns: "i32" },
-  opt_become_least: { args: ["u64", "ptr", "ptr"], returns: "i32" },
+  opt_become_least: { args: ["u64", "ptr", "u64", "ptr"], returns: "i32" },
 } as const satisfies Record<string, FFIFunction>;
 
 /** What a mark covers: the root mount, or every mount of the root's super block. */
@@ -87,9 +87,14 @@ export interface Shim {
   /**
    * Starts this program anew, as the same process with the same descriptors, with lower priorities and no more
    * capabilities than `needed` (bits, as in /proc/PID/status). Returns undefined where that was done already, else
-   * what went wrong: then the program goes on as it is. `commandLine` is latin1.
+   * what went wrong: then the program goes on as it is. `commandLine` is latin1. SIGUSR1 and SIGHUP, which must have
+   * handlers, do not end it meanwhile: those that come, and the numbers in `heard`, reach the handlers of the new start.
    */
-  becomeLeast(needed: bigint, commandLine: readonly string[]): FailedStep | undefined;
+  becomeLeast(
+    needed: bigint,
+    commandLine: readonly string[],
+    heard: readonly number[],
+  ): FailedStep | undefined;
   /** Throws SyscallError, EPERM without CAP_SYS_ADMIN. `boundedQueue` is for tests of overflow. */
   start(options?: { readonly boundedQueue?: boolean }): NativeTracer;
 }
@@ -129,10 +134,11 @@ export function loadShim(): Shim {
       const stepOut = new BigUint64Array(1);
       return failedStep(native.opt_exec_held(root, vectorOf(words), wordFd, stepOut), stepOut);
     },
-    becomeLeast(needed, commandLine) {
+    becomeLeast(needed, commandLine, heard) {
       const words = commandLine.map(cString);
       const stepOut = new BigUint64Array(1);
-      const returned = native.opt_become_least(needed, vectorOf(words), stepOut);
+      const signals = heard.reduce((bits, number) => bits | (1n << BigInt(number - 1)), 0n);
+      const returned = native.opt_become_least(needed, vectorOf(words), signals, stepOut);
       return returned < 0 ? failedStep(returned, stepOut) : undefined;
     },
     start({ boundedQueue = false } = {}) {

@@ -100,6 +100,20 @@ describe("optimizer started by a runtime", () => {
   }
 
   for (const end of ["close", "SIGTERM"] as const) {
+    rootTest(`has noted of 20 containers why they were not traced when it exits after ${end}`, async () => {
+      using folder = temporaryFolder();
+      await using plugin = await preLaunch();
+      await plugin.runtime.handshake(settings(folder));
+      const tags = Array.from({ length: 20 }, (_, index) => `${index}`);
+      await Promise.all(
+        tags.map((tag) => plugin.runtime.event("StartContainer", web(`c${tag}`, process, tag))),
+      );
+      if (end === "close") plugin.runtime.close();
+      else plugin.kill(end);
+      expect(await plugin.exited).toBe(0);
+      expect(readdirSync(folder.path).toSorted()).toEqual(tags.map((tag) => `nginx:${tag}.json`).toSorted());
+    });
+
     rootTest(`has merged all runs when it exits after ${end}, and takes no helper for a plugin`, async () => {
       using folder = temporaryFolder();
       await using one = await heldContainer({ root: overlay });

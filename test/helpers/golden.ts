@@ -15,10 +15,10 @@ const METADATA = "2a240a1a636f6e7461696e6572642d6e616d6573706163652d747472706312
  * with short names in place of the captured ones.
  */
 export const golden = {
-  /** RegisterPlugin of "optimizer", index "02", with a deadline of 5 s. */
-  register: hex(`000000020000004f 00000045000000010100
+  /** RegisterPlugin of "optimizer", index "02", made for NRI "v0.12.2", with a deadline of 5 s. */
+  register: hex(`0000000200000058 0000004e000000010100
     0a1c6e72692e706b672e6170692e7631616c706861312e52756e74696d65 120e5265676973746572506c7567696e
-    1a0f0a096f7074696d697a657212023032 2080e497d012`),
+    1a180a096f7074696d697a657212023032 1a0776302e31322e32 2080e497d012`),
   registerReply: hex("000000020000000a 00000000000000010200"),
   /** Without config, runtime containerd 2.1.9, timeouts 5000 and 2000 ms. */
   configure: hex(`0000000100000053 00000049000000010100 ${PLUGIN_SERVICE} 1209436f6e666967757265

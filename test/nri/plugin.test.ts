@@ -51,9 +51,13 @@ describe("runPlugin() over its life", () => {
     });
   }
 
-  test("registers with its name and index", async () => {
+  test("registers with its name, its index, and the NRI that it was made for", async () => {
     await using bench = await connectPlugin();
-    expect(await bench.plugin.registration).toMatchObject({ pluginName: "optimizer", pluginIdx: "02" });
+    expect(await bench.plugin.registration).toMatchObject({
+      pluginName: "optimizer",
+      pluginIdx: "02",
+      nriVersion: "v0.12.2",
+    });
     expect(bench.plugin.written).toEqual(golden.register);
   });
 

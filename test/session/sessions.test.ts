@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import type { Config } from "../../src/config.ts";
+import { inTurn } from "../../src/record/disk-turns.ts";
 import { findResults } from "../../src/results/find-results.ts";
 import type { ContainerInfo } from "../../src/session/container.ts";
 import { heldContainer } from "../helpers/held-container.ts";
@@ -283,6 +284,55 @@ describe("Sessions", () => {
         "the list is not complete: connection lost",
     ]);
   });
+
+  rootTest("endAll() ends a trace that is just beginning, for its own reason", async () => {
+    await using its = await bench();
+    await using container = await heldContainer({ root: { kind: "overlay", layers: [files] } });
+    const started = its.sessions.start(info("c1", container), its.config(), runtime);
+    await its.sessions.endAll("connection lost");
+    expect(its.sessions.size).toBe(0);
+    expect(its.tracer.active).toBe(0);
+    await started;
+    expect(its.lines).toEqual([
+      `warn ${label("c1")}: 0 files, 0 B: nothing was written (connection lost); the list is not complete: connection lost`,
+    ]);
+  });
+
+  for (const [when, begin] of [
+    ["were told", (starts: Promise<void>[]) => Promise.all(starts)],
+    ["are being told", async () => {}],
+  ] as const) {
+    rootTest(`endAll() waits for the notes of 20 containers whose starts ${when}`, async () => {
+      await using its = await bench();
+      const tags = Array.from({ length: 20 }, (_, index) => `${index}`);
+      const starts = tags.map((tag) => {
+        const container = info(`c${tag}`, process, { imageReference: `nginx:${tag}` });
+        return its.sessions.start(container, its.config(), runtime);
+      });
+      await begin(starts);
+      await its.sessions.endAll("connection lost");
+      expect(names(its.folder)).toEqual(tags.map((tag) => `nginx:${tag}.json`).toSorted());
+      for (const tag of tags) {
+        const trouble = [`Cannot trace process ${process.pid}: its root is the host's own`];
+        expect(json(its.folder, `nginx:${tag}`)).toMatchObject({ complete: false, trouble });
+      }
+    });
+  }
+
+  rootTest(
+    "start() does not wait for the note of a container that is not traced, endAll() does",
+    async () => {
+      await using its = await bench();
+      const disk = Promise.withResolvers<void>();
+      const busy = Array.from({ length: 100 }, () => inTurn(() => disk.promise));
+      await its.sessions.start(info("c1", process), its.config(), runtime);
+      const ended = its.sessions.endAll("terminated");
+      expect(names(its.folder)).toEqual([]);
+      disk.resolve();
+      await Promise.all([...busy, ended]);
+      expect(names(its.folder)).toEqual(["nginx:latest.json"]);
+    },
+  );
 
   rootTest("the end of the tracer makes the list incomplete", async () => {
     await using its = await bench();
