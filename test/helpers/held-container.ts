@@ -41,6 +41,7 @@ type Command =
   | "symlink"
   | "fifo"
   | "pivot"
+  | "bind"
   | "detach"
   | "hold"
   | "run"
