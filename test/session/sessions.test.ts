@@ -140,10 +140,29 @@ describe("Sessions", () => {
       expect(list(its.folder)).toBe("/b\n");
       expect(json(its.folder)).toMatchObject({ complete: true, container: { id: "c2" } });
       expect(names(its.folder)).toEqual(threeFiles);
-      expect(its.lines[0]).toContain("(superseded); the list is not complete: superseded");
-      expect(its.lines).toHaveLength(2);
+      const path = its.folder.at("lists/nginx:latest");
+      expect(its.lines).toEqual([
+        `info ${label("c1")}: 3 files, 6 B: ${path} (superseded): a newer container's list takes its place`,
+        `info ${label("c2")}: 1 file, 2 B: ${path} (container stopped)`,
+      ]);
+      expect(its.sessions.counts()).toMatchObject({
+        ended: { superseded: 1, "container stopped": 1 },
+        incomplete: 0,
+      });
     },
   );
+
+  rootTest("a list with holes is a warning, and counts, even when a newer one takes its place", async () => {
+    await using its = await bench();
+    const first = await its.start("c1", { overwrite: true });
+    await first.tell("open", "/a");
+    its.tracer.stop();
+    await its.sessions.endAll("superseded");
+    expect(its.lines).toHaveLength(1);
+    expect(its.lines[0]).toStartWith(`warn ${label("c1")}: `);
+    expect(its.lines[0]).toEndWith(" (superseded); the list is not complete: tracer ended");
+    expect(its.sessions.counts()).toMatchObject({ ended: { superseded: 1 }, incomplete: 1 });
+  });
 
   rootTest(
     "many containers of one image that start at once with overwrite = true: one list is left, of one of them",
