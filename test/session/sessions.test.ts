@@ -412,6 +412,37 @@ describe("Sessions of a configuration", () => {
   });
 
   rootTest(
+    "that merges make a whole list as soon as one run is whole, which another configuration keeps",
+    async () => {
+      await using its = await bench();
+      const merge = { merge: true };
+      await (await its.start("c1", merge)).tell("open", "/a");
+      await its.sessions.endAll("connection lost");
+      await its.sessions.finishMerges(50_000);
+      const holes = [{ runs: 1, reasons: ["a recording ended early: connection lost"] }];
+      const incomplete = { runs: 1, completeRuns: 0, incompleteRuns: 1, incomplete: holes };
+      expect(json(its.folder)).toMatchObject({ complete: false, merged: incomplete });
+      await runOne(its, "c2", {}, merge, "/b");
+      await its.sessions.finishMerges(50_000);
+      const whole = { runs: 2, completeRuns: 1, incompleteRuns: 1, incomplete: holes };
+      expect(json(its.folder)).toMatchObject({ complete: true, trouble: [], merged: whole });
+      await runOne(its, "c3", {}, {}, "/c");
+      expect(json(its.folder)).toMatchObject({ reason: "merged", merged: whole });
+      expect(its.lines.at(-1)).toEndWith(" exists and is kept (overwrite = false)");
+    },
+  );
+
+  rootTest("that keeps whole lists records one anew that was merged of runs with holes alone", async () => {
+    await using its = await bench();
+    await (await its.start("c1", { merge: true })).tell("open", "/a");
+    await its.sessions.endAll("connection lost");
+    await its.sessions.finishMerges(50_000);
+    await runOne(its, "c2", {}, {}, "/b");
+    expect(list(its.folder)).toBe("/b\n");
+    expect(json(its.folder)).toMatchObject({ complete: true, reason: "container stopped" });
+  });
+
+  rootTest(
     "that merges make a list of an older one, of another kind of run, and one without a file",
     async () => {
       await using its = await bench();

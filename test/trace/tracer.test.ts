@@ -510,7 +510,7 @@ describe("Tracer losses", () => {
 /** Waits while nothing else happens in this process: what the tracer is told it looks at afterwards. */
 function holdUntil(isReached: () => boolean): void {
   const deadlineMs = performance.now() + 10_000;
-  while (!isReached()) if (performance.now() > deadlineMs) throw new Error("Waited in vain");
+  while (!isReached()) if (performance.now() > deadlineMs) throw new Error("Waited too long");
 }
 
 /** How many groups, sockets and event counters this process has open. */
