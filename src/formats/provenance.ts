@@ -75,6 +75,20 @@ export function isComplete({ end, trouble }: Pick<Provenance, "end" | "trouble">
   return end !== undefined && completeReasons.has(end.reason) && trouble.length === 0;
 }
 
+/**
+ * Whether a trace ended before its container did only because a newer container's list takes its place: that is what
+ * `overwrite = true` asks for, and nothing was lost.
+ */
+export function isOnlySuperseded({
+  reason,
+  trouble,
+}: {
+  reason: EndReason;
+  trouble: readonly string[];
+}): boolean {
+  return reason === "superseded" && trouble.length === 0;
+}
+
 /** The text of the file. */
 export function formatProvenance(provenance: Provenance): string {
   const { startedAt, end, trouble, filter, counts, layerCount, layers, ...origin } = provenance;

@@ -1,4 +1,5 @@
 import type { ListedFile } from "../formats/listed-file.ts";
+import { addUp, type Completeness, isListComplete, ofOneRun, reasonsOf } from "./completeness.ts";
 import { mergeOrigins } from "./origin.ts";
 import type { Merged, Run } from "./run.ts";
 import { medianRank, medianUs, rememberedRuns, type Sightings, settle, TIME_UNKNOWN } from "./sightings.ts";
@@ -32,8 +33,8 @@ interface Ranked {
  * One list out of several: first the files that all runs opened, then those that fewer did; among equals the median place
  * decides, then the median time, then the bytes of the path. The order of `runs` does not matter. Merged lists
  * remember their runs, so that merging them is merging the runs (exactly, up to 64 of them, or fewer for lists of more than
- * 125 000 files). `minRuns` tells how
- * many of so many runs must have opened a file.
+ * 125 000 files). `minRuns` tells how many of so many runs must have opened a file; the list is complete when so many
+ * runs are.
  */
 export function mergeRuns(runs: readonly Run[], minRuns: (all: number) => number = () => 1): MergedRun {
   const byPath = new Map<string, Merging>();
@@ -48,15 +49,26 @@ export function mergeRuns(runs: readonly Run[], minRuns: (all: number) => number
     ranked.push({ file, sightings, rank: medianRank(sightings), us: medianUs(sightings) });
   }
   ranked.sort(inOrder);
+  const completeness = addUp(runs.map(completenessOf));
+  const complete = isListComplete(completeness, wanted);
   return {
     files: ranked.map(toFile),
     merged: {
       runs: all,
+      completeness,
       hits: ranked.map(({ file }) => file.hits),
       sightings: ranked.map(({ sightings }) => sightings),
     },
-    origin: mergeOrigins(runs.map(({ origin }) => origin)),
+    origin: {
+      ...mergeOrigins(runs.map(({ origin }) => origin)),
+      complete,
+      trouble: complete ? [] : reasonsOf(completeness),
+    },
   };
+}
+
+function completenessOf({ merged, origin: { complete, trouble } }: Run): Completeness {
+  return merged?.completeness ?? ofOneRun(complete, trouble);
 }
 
 function collect({ files, merged }: Run, byPath: Map<string, Merging>): void {

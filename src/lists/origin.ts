@@ -1,8 +1,8 @@
 import type { Counts } from "../formats/provenance.ts";
 import type { Origin } from "./run.ts";
 
-/** Where a merged list comes from: what all agree on, what any had to complain of. Their order does not matter. */
-export function mergeOrigins(origins: readonly Origin[]): Origin {
+/** Where a merged list comes from: what all agree on, and sums. The order of the origins does not matter. */
+export function mergeOrigins(origins: readonly Origin[]): Omit<Origin, "complete" | "trouble"> {
   return {
     reference: agreed(origins.map(({ reference }) => reference)),
     name: agreed(origins.map(({ name }) => name)),
@@ -16,16 +16,8 @@ export function mergeOrigins(origins: readonly Origin[]): Origin {
       origins.map(({ endedAt }) => endedAt),
       Math.max,
     ),
-    complete: allComplete(origins),
-    trouble: [...new Set(origins.flatMap(({ trouble }) => trouble))].sort(),
     counts: sum(origins.map(({ counts }) => counts)),
   };
-}
-
-/** A known hole counts more than what nobody knows. */
-function allComplete(origins: readonly Origin[]): boolean | undefined {
-  if (origins.some(({ complete }) => complete === false)) return false;
-  return origins.every(({ complete }) => complete) ? true : undefined;
 }
 
 function agreed<T>(values: readonly T[]): T | undefined {

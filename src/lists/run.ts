@@ -1,5 +1,6 @@
 import type { ListedFile } from "../formats/listed-file.ts";
 import type { Counts } from "../formats/provenance.ts";
+import type { Completeness } from "./completeness.ts";
 import type { Sightings } from "./sightings.ts";
 
 /** A list, and what is known of how it came about: one run of a workload, or several that were merged. */
@@ -14,6 +15,7 @@ export interface Run {
 /** What several runs say of the files of their merged list. */
 export interface Merged {
   readonly runs: number;
+  readonly completeness: Completeness;
   /** For each file, in how many runs it was opened. */
   readonly hits: readonly number[];
   /** For each file, where and when. */
@@ -28,9 +30,9 @@ export interface Origin {
   readonly layerCount?: number | undefined;
   readonly startedAt?: Date | undefined;
   readonly endedAt?: Date | undefined;
-  /** Whether it has all that was opened. */
+  /** Whether it has all that was opened; of several runs, see isListComplete(). */
   readonly complete?: boolean | undefined;
-  /** Named reasons why it may have holes. */
+  /** Named reasons why it may have holes; none of a complete one. */
   readonly trouble: readonly string[];
   readonly counts: Partial<Counts>;
 }

@@ -85,7 +85,9 @@ export class Recording implements TraceObserver {
   }
 
   #openInImage(file: FileOpen, layers: ImageLayers): void {
-    const found = layers.find(file) ?? this.#findDeleted(file, layers);
+    // Where nobody can tell of the mount, the path is a likely one: the inode decides, as it does for a new file.
+    const told = file.unplaced ? { ...file, isNew: true } : file;
+    const found = layers.find(told) ?? this.#findDeleted(told, layers);
     if (found !== undefined) return this.#add({ ...file, path: found.path }, found.layer);
     if (file.deleted) this.counts.deleted++;
     else if (file.unplaced && !file.isNew)

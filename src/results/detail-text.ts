@@ -1,5 +1,7 @@
 import { formatBytes, formatDuration } from "../formats/csv.ts";
 import type { ListedFile } from "../formats/listed-file.ts";
+import { countRuns, reasonsOf } from "../lists/completeness.ts";
+import type { Merged } from "../lists/run.ts";
 import { plural } from "../plural.ts";
 import { cutMiddle, paint, shown, type Terminal, wrap } from "../sys/terminal.ts";
 import type { Detail } from "./detail.ts";
@@ -91,7 +93,7 @@ function facts({ summary, record }: Detail): [label: string, text: string][] {
     ["optimizer", record.optimizer],
     ["started", record.startedAt && formatSecond(record.startedAt)],
     ["ended", endText(record, end)],
-    ["runs", record.merged && `${record.merged.runs} merged`],
+    ["runs", record.merged && runsText(record.merged)],
     ["complete", complete === undefined ? undefined : completeWord(complete)],
     ["files", filesText],
     ["left out", leftOut(counts)],
@@ -108,6 +110,18 @@ function endText({ state, startedAt, endedAt }: StoredRecord, end: string): stri
   const duration = startedAt && endedAt.getTime() - startedAt.getTime();
   const after = duration === undefined || duration < 0 ? "" : ` (after ${formatDuration(duration * 1000)})`;
   return `${formatSecond(endedAt)}${after}: ${end}`;
+}
+
+/** `3 merged, 1 of them incomplete: queue overflow`. */
+function runsText({ runs, completeness: { complete, incomplete } }: Merged): string {
+  const holes = countRuns(incomplete);
+  const unknown = runs - complete - holes;
+  const reasons = reasonsOf({ incomplete }).join("; ");
+  return [
+    `${runs} merged`,
+    ...(unknown === 0 || unknown === runs ? [] : [`${unknown} of unknown completeness`]),
+    ...(holes === 0 ? [] : [`${holes} of them incomplete${reasons && `: ${reasons}`}`]),
+  ].join(", ");
 }
 
 function leftOut({

@@ -1,5 +1,6 @@
 import type { ListedFile } from "../formats/listed-file.ts";
 import { jsonText } from "../formats/utf8.ts";
+import { countRuns } from "../lists/completeness.ts";
 import type { Detail } from "./detail.ts";
 import type { StoredFile, StoredResult } from "./find-results.ts";
 import type { StoredRecord } from "./stored-record.ts";
@@ -39,6 +40,7 @@ function recordJson({ layers: _, startedAt, endedAt, merged, ...known }: StoredR
   return {
     ...known,
     runs: merged?.runs ?? 1,
+    ...(merged && { incompleteRuns: countRuns(merged.completeness.incomplete) }),
     started: startedAt?.toISOString() ?? null,
     ended: endedAt?.toISOString() ?? null,
   };

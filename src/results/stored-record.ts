@@ -1,4 +1,5 @@
 import type { Counts } from "../formats/provenance.ts";
+import { addUp, type Completeness, countRuns, ofOneRun } from "../lists/completeness.ts";
 import type { Merged } from "../lists/run.ts";
 
 /** What could be read of a result's json. Whatever is missing or of another type is undefined. */
@@ -48,6 +49,10 @@ export function parseRecord(text: string): ParsedRecord {
   const image = fields(record["image"]);
   const filter = fields(record["filter"]);
   const layers = record["layers"];
+  const ended = {
+    complete: typeof record["complete"] === "boolean" ? record["complete"] : undefined,
+    trouble: strings(record["trouble"]),
+  };
   return {
     reference: asText(image["reference"]),
     name: asText(image["name"]),
@@ -64,10 +69,7 @@ export function parseRecord(text: string): ParsedRecord {
     endedAt: date(record["ended"]),
     state,
     reason: asText(record["reason"]),
-    complete: typeof record["complete"] === "boolean" ? record["complete"] : undefined,
-    trouble: Array.isArray(record["trouble"])
-      ? record["trouble"].filter((each) => typeof each === "string")
-      : [],
+    ...ended,
     unfiltered: filter["kind"] === "none" ? (asText(filter["why"]) ?? "") : undefined,
     counts: Object.fromEntries(
       Object.entries(fields(record["counts"])).filter(([, count]) => number(count) !== undefined),
@@ -75,18 +77,44 @@ export function parseRecord(text: string): ParsedRecord {
     queuePeak: number(record["queuePeak"]),
     layerCount: number(record["layerCount"]),
     layers: isIntegers(layers) ? layers : undefined,
-    merged: mergedOf(fields(record["merged"])),
+    merged: mergedOf(fields(record["merged"]), ended),
   };
 }
 
-function mergedOf({ runs, hits, sightings }: Readonly<Record<string, unknown>>): Merged | undefined {
+function mergedOf(
+  { runs, hits, sightings, completeRuns, incomplete }: Readonly<Record<string, unknown>>,
+  whole: Pick<StoredRecord, "complete" | "trouble">,
+): Merged | undefined {
   if (number(runs) === undefined || !isIntegers(hits) || !Array.isArray(sightings)) return undefined;
+  const completeness = completenessOf(completeRuns, incomplete, Number(runs)) ?? earlier(whole, Number(runs));
   const areSightings = sightings.every(
     (each) => isIntegers(each) && each.length > 0 && each.length % 2 === 0,
   );
   return areSightings && hits.length === sightings.length
-    ? { runs: Number(runs), hits, sightings }
+    ? { runs: Number(runs), completeness, hits, sightings }
     : undefined;
+}
+
+/** Undefined when it is not told, or cannot be right. */
+function completenessOf(complete: unknown, incomplete: unknown, runs: number): Completeness | undefined {
+  if (number(complete) === undefined || !Array.isArray(incomplete)) return undefined;
+  const sets = incomplete
+    .map(fields)
+    .map((set) => ({ runs: number(set["runs"]) ?? 0, reasons: strings(set["reasons"]) }));
+  const known = addUp([{ complete: Number(complete), incomplete: sets }]);
+  return known.complete + countRuns(known.incomplete) <= runs ? known : undefined;
+}
+
+/** Earlier versions told it of all runs at once: any of them made the list incomplete. */
+function earlier(
+  { complete, trouble }: Pick<StoredRecord, "complete" | "trouble">,
+  runs: number,
+): Completeness {
+  return complete === true ? { complete: runs, incomplete: [] } : ofOneRun(complete, trouble);
+}
+
+function strings(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
 }
 
 function isIntegers(value: unknown): value is number[] {

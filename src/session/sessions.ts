@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import type { EndReason } from "../formats/provenance.ts";
+import { type EndReason, isOnlySuperseded } from "../formats/provenance.ts";
 import type { LayerReader } from "../image/layers.ts";
 import { parseReference } from "../image/reference.ts";
 import type { Log } from "../log.ts";
@@ -358,6 +358,8 @@ export class Sessions {
     const where = { nothing: "nothing was written", result: path, run: `to be merged into ${path}` }[written];
     const line = `${label(container)}: ${amount}: ${where} (${reason})`;
     if (complete) log.info(line);
+    else if (isOnlySuperseded({ reason, trouble }))
+      log.info(`${line}: a newer container's list takes its place`);
     else log.warn(`${line}; the list is not complete: ${trouble.join("; ") || reason}`);
   }
 

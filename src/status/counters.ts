@@ -1,4 +1,4 @@
-import type { Counts, EndReason } from "../formats/provenance.ts";
+import { type Counts, type EndReason, isOnlySuperseded } from "../formats/provenance.ts";
 
 /** Why a container was not traced: it is not to be; a list of that name is kept; it could not. */
 export type NotTraced = "not_selected" | "kept" | "failed";
@@ -36,7 +36,7 @@ export interface TracingCounts {
   /** Traces that are under way. */
   readonly running: number;
   readonly ended: Readonly<Record<EndReason, number>>;
-  /** Of those that ended. */
+  /** Of those that ended, those whose list may have holes and stays. */
   readonly incomplete: number;
   /** Of all traces, those under way included. */
   readonly files: number;
@@ -59,6 +59,7 @@ interface EndedTrace {
   readonly name: string;
   readonly reason: EndReason;
   readonly complete: boolean;
+  readonly trouble: readonly string[];
   readonly counts: Counts;
   readonly queuePeak: number;
 }
@@ -122,10 +123,10 @@ export class TracingCounters {
     this.#merges[outcome]++;
   }
 
-  ended({ name, reason, complete, counts, queuePeak }: EndedTrace): void {
+  ended({ name, reason, complete, trouble, counts, queuePeak }: EndedTrace): void {
     this.#lastTrace = { name, endedAtMs: Date.now(), files: counts.listed, complete, reason };
     this.#ended[reason]++;
-    if (!complete) this.#incomplete++;
+    if (!complete && !isOnlySuperseded({ reason, trouble })) this.#incomplete++;
     this.#queuePeak = Math.max(this.#queuePeak, queuePeak);
     add(this.#sums, counts);
   }

@@ -60,7 +60,7 @@ function tracingMetrics(counts: TracingCounts): Metric[] {
     counter("traces_ended_total", "Traces that have ended.", by("reason", counts.ended)),
     counter(
       "traces_incomplete_total",
-      "Traces that ended with a list that may have holes.",
+      "Traces that ended with a list that may have holes, unless a newer container's took its place.",
       counts.incomplete,
     ),
     counter("files_listed_total", "Files that were listed.", counts.files),

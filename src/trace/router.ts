@@ -7,17 +7,26 @@ export interface RoutedRoot {
   readonly device: DeviceNumber;
   /** Whether opens through other mounts of that super block belong to the trace too. */
   readonly wholeFileSystem: boolean;
+  /** The traced process: its mount table is asked when whoever opened a file is gone. */
+  readonly pid: number;
 }
 
 /** How a mount leads to a trace, or `undefined` when it leads to none. */
-type Route<T> = { readonly target: T; readonly mount: Mount | undefined } | undefined;
+type Route<T> =
+  | {
+      readonly target: T;
+      readonly mount: Mount | undefined;
+      /** Whether whoever opened the file had that mount. Else it is the one that the traced process has there. */
+      readonly isSure: boolean;
+    }
+  | undefined;
 
 /** An event that belongs to a trace. */
 export interface Routed<T> {
   readonly target: T;
   /** The file's path in the traced root, if that is known. */
   readonly path: string;
-  /** False when nobody can tell of the mount any more: then it is the path that the process used. */
+  /** False when nobody can tell of the mount for sure: then `path` is likely, and the file itself has to confirm it. */
   readonly placed: boolean;
 }
 
@@ -29,7 +38,9 @@ const ROUTES_MAX = 4096;
  *
  * The root mount of each trace is known from the start. A process in the container may also have a
  * mount namespace of its own, and the host sees the root file system where the runtime mounted it:
- * such a mount is looked up once, in the mount table of the process that opened the file.
+ * such a mount is looked up once, in the mount table of the process that opened the file. A process that is gone
+ * shows none; that of the traced process is the next best, since most have the same. Tables have another kind of
+ * mount ids than events do: the device and the path have to do.
  */
 export class Router<T extends RoutedRoot> {
   readonly #roots = new Map<number, T>();
@@ -71,10 +82,10 @@ export class Router<T extends RoutedRoot> {
     }
     const route = this.#lookUp(event);
     if (route === undefined) return undefined;
-    const { target, mount } = route;
+    const { target, mount, isSure } = route;
     if (mount === undefined) return { target, path: event.path, placed: false };
     const path = pathOnFileSystem(mount, event.path);
-    if (path !== undefined) return { target, path, placed: true };
+    if (path !== undefined) return { target, path, placed: isSure };
     // Unmounted by now: then the path begins at the mount's own root.
     return { target, path: (mount.root === "/" ? "" : mount.root) + event.path, placed: false };
   }
@@ -93,17 +104,22 @@ export class Router<T extends RoutedRoot> {
       if (root.wholeFileSystem) byDevice.set(root.device, root);
     }
     if (byDevice.size === 0) return undefined;
+    // The file's own device, where it is known, names the trace: the pid may be another container's by now.
+    const owner = byDevice.get(event.device) ?? this.#fileDevices.get(event.device);
+    const leads = ({ device }: Mount) =>
+      owner === undefined ? byDevice.has(device) : device === owner.device;
     // Our own table first: a path of the host's view starts with the host's mount point, and a process
     // of the host that was started in a chroot would show the same mount at another place.
     const own = this.#readMounts("self").filter((mount) => mount.mountPoint !== "/");
     for (const mounts of [own, this.#readMounts(event.pid)]) {
-      const candidates = mounts.filter((mount) => byDevice.has(mount.device));
-      const mount = deepestMount(candidates, event.path);
+      const mount = deepestMount(mounts.filter(leads), event.path);
       const target = mount === undefined ? undefined : byDevice.get(mount.device);
-      if (target !== undefined) return { target, mount };
+      if (target !== undefined) return { target, mount, isSure: true };
     }
-    // The process is gone, or the mount has no place. The file's own device tells, and never names a wrong trace.
-    const target = byDevice.get(event.device) ?? this.#fileDevices.get(event.device);
-    return target === undefined ? undefined : { target, mount: undefined };
+    // The process is gone, or the mount has no place.
+    if (owner === undefined) return undefined;
+    // The root's own mount is none that has to be looked up.
+    const likely = this.#readMounts(owner.pid).filter((mount) => leads(mount) && mount.mountPoint !== "/");
+    return { target: owner, mount: deepestMount(likely, event.path), isSure: false };
   }
 }

@@ -14,7 +14,7 @@ export interface FileOpen {
   readonly isNew: boolean;
   readonly exec: boolean;
   readonly pid: number;
-  /** The file was opened through a mount that nobody could tell of any more: `path` may begin at another folder. */
+  /** The file was opened through a mount that nobody could tell of for sure: `path` may begin at another folder. */
   readonly unplaced?: boolean;
   /** It was open or mapped already when the trace began. */
   readonly before?: boolean;

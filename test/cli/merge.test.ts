@@ -20,25 +20,51 @@ describe("optimizer merge", () => {
     });
   });
 
-  test("a run with holes makes a list with holes, which is said", async () => {
+  test("runs with holes take nothing away from a whole one, which is said of each run", async () => {
     using folder = temporaryFolder();
-    writeFiles(folder, { ...resultFiles("good"), bad: "/a\n" });
-    writeFiles(folder, {
-      "bad.json": JSON.stringify({ state: "ended", complete: false, trouble: ["queue overflow"] }),
-    });
-    const { stderr, exitCode } = await runProgram(
-      "merge",
-      folder.at("good"),
-      folder.at("bad"),
-      "-o",
-      folder.at("m"),
-    );
-    expect(stderr).toBe(`${folder.at("bad")} may have holes: queue overflow\n`);
-    expect(exitCode).toBe(3);
-    expect(JSON.parse(readFileSync(folder.at("m.json"), "utf8"))).toMatchObject({
+    const bad = JSON.stringify({ state: "ended", complete: false, trouble: ["queue overflow"] });
+    writeFiles(folder, { ...resultFiles("good"), bad: "/a\n", "bad.json": bad });
+    const merge = (...words: string[]) => runProgram("merge", ...words, "-o", folder.at("m"));
+    const record = () => JSON.parse(readFileSync(folder.at("m.json"), "utf8"));
+    const said = `${folder.at("bad")} may have holes: queue overflow\n`;
+    const holes = { incompleteRuns: 1, incomplete: [{ runs: 1, reasons: ["queue overflow"] }] };
+    // A list of runs with holes is one with holes, until a whole run is merged into it.
+    expect(await merge(folder.at("bad"))).toEqual({ stdout: "", stderr: said, exitCode: 3 });
+    expect(record()).toMatchObject({
       complete: false,
       trouble: ["queue overflow"],
+      merged: { runs: 1, completeRuns: 0, ...holes },
     });
+    for (const others of [
+      [folder.at("m"), folder.at("good")],
+      [folder.at("good"), folder.at("bad")],
+    ]) {
+      expect((await merge(...others)).exitCode).toBe(0);
+      expect(record()).toMatchObject({
+        complete: true,
+        trouble: [],
+        merged: { runs: 2, completeRuns: 1, ...holes },
+      });
+    }
+    const { stdout } = await runProgram("show", "m", "--persist-dir", folder.path);
+    expect(stdout).toContain(
+      "  runs       2 merged, 1 of them incomplete: queue overflow\n  complete   yes\n",
+    );
+    const shown = await runProgram("show", "m", "--json", "--persist-dir", folder.path);
+    expect(JSON.parse(shown.stdout)).toMatchObject({
+      complete: true,
+      record: { runs: 2, incompleteRuns: 1 },
+    });
+  });
+
+  test("with --min-runs a list is complete when so many runs are", async () => {
+    using folder = temporaryFolder();
+    const bad = JSON.stringify({ state: "ended", complete: false, trouble: ["queue overflow"] });
+    const list = "/bin/sh\n";
+    writeFiles(folder, { ...resultFiles("one"), ...resultFiles("two"), bad: list, "bad.json": bad });
+    const runs = ["one", "two", "bad"].map((name) => folder.at(name));
+    expect((await runProgram("merge", ...runs, "--min-runs", "2")).exitCode).toBe(0);
+    expect((await runProgram("merge", ...runs, "--min-runs", "3")).exitCode).toBe(3);
   });
 
   test("-o writes list, table and record, which merge again as the runs would", async () => {
@@ -55,11 +81,16 @@ describe("optimizer merge", () => {
       expect(grouped).toBe(readFileSync(folder.at(`flat${ending}`), "utf8"));
     }
     const record = JSON.parse(readFileSync(folder.at("flat.json"), "utf8"));
-    expect(record).toMatchObject({ reason: "merged", complete: null, trouble: [] });
-    expect(record.merged).toMatchObject({ runs: 3, hits: [3, 1, 1, 1, 1] });
+    expect(record).toMatchObject({ reason: "merged", complete: true, trouble: [] });
+    expect(record.merged).toMatchObject({
+      runs: 3,
+      completeRuns: 1,
+      incompleteRuns: 0,
+      hits: [3, 1, 1, 1, 1],
+    });
     expect(readFileSync(folder.at("flat"), "utf8").split("\n")[0]).toBe("/bin/sh");
     const { stdout } = await runProgram("show", "flat", "--persist-dir", folder.path);
-    expect(stdout).toContain("  runs       3 merged\n");
+    expect(stdout).toContain("  runs       3 merged, 2 of unknown completeness\n");
   });
 
   test("-o may be one of the inputs, and leaves no other file behind", async () => {

@@ -171,6 +171,7 @@ const tmpfs: Place = {
   differs: {
     namespace: [[], oneMount],
     unshared: [[], oneMount],
+    bind: [[], oneMount],
     made: [["/ways/made/made"], "without layers nothing tells files of the image from others"],
   },
   run: (...chosen) =>

@@ -3,6 +3,7 @@ import {
   type EndReason,
   formatProvenance,
   isComplete,
+  isOnlySuperseded,
   type Provenance,
 } from "../../src/formats/provenance.ts";
 
@@ -53,6 +54,12 @@ describe("isComplete()", () => {
   test("of a trace that goes on is false", () => {
     expect(isComplete({ end: undefined, trouble: [] })).toBe(false);
   });
+});
+
+test("isOnlySuperseded() is true of nothing that has lost something", () => {
+  expect(isOnlySuperseded({ reason: "superseded", trouble: [] })).toBe(true);
+  expect(isOnlySuperseded({ reason: "superseded", trouble: ["queue overflow"] })).toBe(false);
+  expect(isOnlySuperseded({ reason: "connection lost", trouble: [] })).toBe(false);
 });
 
 describe("formatProvenance()", () => {

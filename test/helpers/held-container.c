@@ -279,6 +279,8 @@ static void serve(char **words)
 		answer(symlink(path, words[2]), "");
 	else if (strcmp(name, "pivot") == 0)
 		answer(pivot(path), "");
+	else if (strcmp(name, "bind") == 0)
+		answer(mount(path, words[2], NULL, MS_BIND, NULL), "");
 	else if (strcmp(name, "detach") == 0)
 		answer(umount2(path, MNT_DETACH), "");
 	else if (strcmp(name, "fifo") == 0)

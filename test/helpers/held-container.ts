@@ -43,6 +43,7 @@ type Command =
   | "symlink"
   | "fifo"
   | "pivot"
+  | "bind"
   | "detach"
   | "hold"
   | "run"

@@ -119,6 +119,7 @@ function table(programs: Programs): readonly Way[] {
     { name: "chroot", files: [file("root/file")], listed: ["root/file"] },
     { name: "namespace", files: bound, listed: ["folder/deep/file"] },
     { name: "unshared", files: one, listed: ["file"] },
+    { name: "bind", files: bound, listed: ["folder/deep/file"] },
     { name: "bound", files: bound, listed: [], placeless: true },
     { name: "detached", files: [file("folder/file")], listed: [], placeless: true },
     { name: "memory", files: [], listed: [] },

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { mergeRuns } from "../../src/lists/merge.ts";
 import { formatMergedRecord } from "../../src/lists/merged-record.ts";
-import type { Run } from "../../src/lists/run.ts";
+import type { Origin, Run } from "../../src/lists/run.ts";
 import { rememberedRuns } from "../../src/lists/sightings.ts";
 import { random, testSeed } from "../helpers/random.ts";
 import { origin, pathsOf, run, shuffled } from "./runs.ts";
@@ -48,26 +48,70 @@ test("a file's size is the largest, its layer the one that all agree on", () => 
   expect(mergeRuns([of(1, 2), of(1, undefined)]).files[0]?.layer).toBeUndefined();
 });
 
-test("the record says what all agree on, and whatever any run had to complain of", () => {
+test("the record says what all agree on, and of each run that may have holes why", () => {
   const merged = mergeRuns([
     run(["/a"], { complete: false, trouble: ["z", "queue overflow"], endedAt: new Date("2026-11-03") }),
-    run(["/a", "/b\n"], { digest: undefined, trouble: ["z"], startedAt: new Date("2026-10-01") }),
+    run(["/a", "/b\n"], { digest: undefined, startedAt: new Date("2026-10-01") }),
   ]);
   const record = JSON.parse(formatMergedRecord(merged, "1.2.3"));
   expect(record).toMatchObject({
-    complete: false,
+    complete: true,
     state: "ended",
     reason: "merged",
-    trouble: ["queue overflow", "z"],
+    trouble: [],
     image: { reference: "docker.io/library/app:1", name: "app:1" },
     optimizer: "1.2.3",
     started: "2026-10-01T00:00:00.000Z",
     ended: "2026-11-03T00:00:00.000Z",
     counts: { listed: 1, listedBytes: 200, unlistable: 1, events: 20 },
-    merged: { runs: 2, hits: [2, 1] },
+    merged: {
+      runs: 2,
+      completeRuns: 1,
+      incompleteRuns: 1,
+      incomplete: [{ runs: 1, reasons: ["queue overflow", "z"] }],
+      hits: [2, 1],
+    },
     layers: [2],
   });
   expect(record.image.digest).toBeUndefined();
+});
+
+describe("a merged list", () => {
+  const holes = (...trouble: string[]) => run(["/a"], { complete: false, trouble });
+  const whole = run(["/a"]);
+  const unknown = run(["/a"], { complete: undefined });
+
+  for (const [what, runs, complete, trouble] of [
+    ["of whole runs", [whole, whole], true, []],
+    ["of a whole run and one with holes", [whole, holes("x")], true, []],
+    ["of a whole run and one of which nothing is known", [whole, unknown], true, []],
+    ["of runs with holes", [holes("x"), holes("y", "x")], false, ["x", "y"]],
+    ["of a run with holes and one of which nothing is known", [holes("x"), unknown], false, ["x"]],
+    ["of runs of which nothing is known", [unknown, unknown], undefined, []],
+  ] as const) {
+    test(`${what} is ${complete === undefined ? "not known to be complete" : complete ? "complete" : "not complete"}`, () => {
+      expect(mergeRuns(runs).origin).toMatchObject({ complete, trouble: [...trouble] });
+    });
+  }
+
+  test("that needs so many runs for a file is complete when so many are", () => {
+    const runs = [whole, whole, holes("x")];
+    expect(mergeRuns(runs, () => 2).origin.complete).toBe(true);
+    expect(mergeRuns(runs, () => 3).origin).toMatchObject({ complete: false, trouble: ["x"] });
+    expect(mergeRuns([whole, unknown], () => 2).origin.complete).toBeUndefined();
+  });
+
+  test("counts runs by their reasons, the most frequent first, and has a limit to what it tells apart", () => {
+    const runs = Array.from({ length: 100 }, (_, index) => holes(`reason ${index}`.padEnd(1000, "x")));
+    const { completeness } = mergeRuns([...runs, holes("often"), holes("often"), whole]).merged;
+    expect(completeness.complete).toBe(1);
+    expect(completeness.incomplete).toHaveLength(32);
+    expect(completeness.incomplete.slice(0, 2)).toEqual([
+      { runs: 70, reasons: ["other reasons"] },
+      { runs: 2, reasons: ["often"] },
+    ]);
+    expect(completeness.incomplete[2]?.reasons[0]).toHaveLength(300);
+  });
 });
 
 test("of more than 64 runs quantiles are remembered, and the number of runs stays right", () => {
@@ -93,6 +137,14 @@ test("the more files a list has, the fewer runs it remembers one by one, but nev
   expect([1, 125_000, 250_000, 1_000_000, 100_000_000].map(rememberedRuns)).toEqual([64, 64, 32, 8, 8]);
 });
 
+const completenesses: readonly Partial<Origin>[] = [
+  {},
+  { complete: undefined },
+  { complete: false, trouble: ["queue overflow"] },
+  { complete: false, trouble: ["z", "queue overflow"] },
+  { complete: false, trouble: [] },
+];
+
 /** A workload that opens the same files in about the same order, and some of its own each time. */
 function generateRuns(count: number, next: () => number): Run[] {
   const stable = Array.from({ length: 40 }, (_, index) => `/stable/${index}`);
@@ -101,7 +153,12 @@ function generateRuns(count: number, next: () => number): Run[] {
       next() < 0.3 ? [path, `/extra/${which}/${Math.floor(next() * 1e6)}`] : [path],
     );
     const swap = Math.floor(next() * 39);
-    return run([...paths.slice(0, swap), ...paths.slice(swap, swap + 2).reverse(), ...paths.slice(swap + 2)]);
+    const swapped = [
+      ...paths.slice(0, swap),
+      ...paths.slice(swap, swap + 2).reverse(),
+      ...paths.slice(swap + 2),
+    ];
+    return run(swapped, completenesses[Math.floor(next() * completenesses.length)]);
   });
 }
 

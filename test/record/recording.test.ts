@@ -125,6 +125,34 @@ describe("Recording.open()", () => {
   });
 });
 
+describe("Recording.open() of a file whose mount nobody can tell of for sure", () => {
+  const inodes: Record<string, number> = { "/1/old": 11, "/1/both": 12 };
+  const told = new ImageLayers(
+    ["/1"],
+    {
+      kind: (path) => image[path] ?? "none",
+      list: () => ({ files: new Set(["old", "both", "kept (deleted)"]), others: new Set() }),
+      inode: (path) => inodes[path] ?? 0,
+      xattr: () => undefined,
+    },
+    { inodesTell: true },
+  );
+
+  for (const [what, inode, paths, lost] of [
+    ["lists it when the file at that path has its inode", 11, ["/old"], 0],
+    ["lists it under the name that its inode has there", 12, ["/both"], 0],
+    ["says that something is missing when it is another file", 99, [], 1],
+  ] as const) {
+    test(what, () => {
+      const files: string[] = [];
+      const recording = new Recording({ layers: told, onFile: ({ path }) => files.push(path) });
+      recording.open(open("/old", { inode, unplaced: true }));
+      expect(files).toEqual([...paths]);
+      expect(recording.counts).toMatchObject({ lost, runtime: 0 });
+    });
+  }
+});
+
 describe("Recording.lost()", () => {
   test("counts each loss and names it once", () => {
     const { recording } = record([]);

@@ -188,10 +188,29 @@ describe("Sessions", () => {
       expect(list(its.folder)).toBe("/b\n");
       expect(json(its.folder)).toMatchObject({ complete: true, container: { id: "c2" } });
       expect(names(its.folder)).toEqual(threeFiles);
-      expect(its.lines[0]).toContain("(superseded); the list is not complete: superseded");
-      expect(its.lines).toHaveLength(2);
+      const path = its.folder.at("lists/nginx:latest");
+      expect(its.lines).toEqual([
+        `info ${label("c1")}: 3 files, 6 B: ${path} (superseded): a newer container's list takes its place`,
+        `info ${label("c2")}: 1 file, 2 B: ${path} (container stopped)`,
+      ]);
+      expect(its.sessions.counts()).toMatchObject({
+        ended: { superseded: 1, "container stopped": 1 },
+        incomplete: 0,
+      });
     },
   );
+
+  rootTest("a list with holes is a warning, and counts, even when a newer one takes its place", async () => {
+    await using its = await bench();
+    const first = await its.start("c1", { overwrite: true });
+    await first.tell("open", "/a");
+    its.tracer.stop();
+    await its.sessions.endAll("superseded");
+    expect(its.lines).toHaveLength(1);
+    expect(its.lines[0]).toStartWith(`warn ${label("c1")}: `);
+    expect(its.lines[0]).toEndWith(" (superseded); the list is not complete: tracer ended");
+    expect(its.sessions.counts()).toMatchObject({ ended: { superseded: 1 }, incomplete: 1 });
+  });
 
   rootTest(
     "many containers of one image that start at once with overwrite = true: one list is left, of one of them",
@@ -438,6 +457,37 @@ describe("Sessions of a configuration", () => {
       `info ${label("c1")}: 2 files, 3 B: to be merged into ${path} (container stopped)`,
     );
     expect(its.lines).toHaveLength(3);
+  });
+
+  rootTest(
+    "that merges make a whole list as soon as one run is whole, which another configuration keeps",
+    async () => {
+      await using its = await bench();
+      const merge = { merge: true };
+      await (await its.start("c1", merge)).tell("open", "/a");
+      await its.sessions.endAll("connection lost");
+      await its.sessions.finishMerges(50_000);
+      const holes = [{ runs: 1, reasons: ["a recording ended early: connection lost"] }];
+      const incomplete = { runs: 1, completeRuns: 0, incompleteRuns: 1, incomplete: holes };
+      expect(json(its.folder)).toMatchObject({ complete: false, merged: incomplete });
+      await runOne(its, "c2", {}, merge, "/b");
+      await its.sessions.finishMerges(50_000);
+      const whole = { runs: 2, completeRuns: 1, incompleteRuns: 1, incomplete: holes };
+      expect(json(its.folder)).toMatchObject({ complete: true, trouble: [], merged: whole });
+      await runOne(its, "c3", {}, {}, "/c");
+      expect(json(its.folder)).toMatchObject({ reason: "merged", merged: whole });
+      expect(its.lines.at(-1)).toEndWith(" exists and is kept (overwrite = false)");
+    },
+  );
+
+  rootTest("that keeps whole lists records one anew that was merged of runs with holes alone", async () => {
+    await using its = await bench();
+    await (await its.start("c1", { merge: true })).tell("open", "/a");
+    await its.sessions.endAll("connection lost");
+    await its.sessions.finishMerges(50_000);
+    await runOne(its, "c2", {}, {}, "/b");
+    expect(list(its.folder)).toBe("/b\n");
+    expect(json(its.folder)).toMatchObject({ complete: true, reason: "container stopped" });
   });
 
   rootTest(

@@ -1,7 +1,7 @@
 import { describe, expect } from "bun:test";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import type { NativeTracer } from "../../src/sys/shim.ts";
-import { heldContainer } from "../helpers/held-container.ts";
+import { heldContainer, toolProgram } from "../helpers/held-container.ts";
 import { holdingsOf } from "../helpers/holdings.ts";
 import { queueLimit } from "../helpers/queue-limit.ts";
 import { rootTest } from "../helpers/root.ts";
@@ -98,6 +98,21 @@ describe("a list has no holes", () => {
     expect(list(its.folder)).toBe("/one\n/two\n");
     expect(json(its.folder)).toMatchObject({ complete: true, trouble: [] });
   });
+
+  rootTest(
+    "when files are opened through its own bind mounts, by processes that are gone at once",
+    async () => {
+      const layer = { "/bin/tool": toolProgram(), "/usr/share/doc": "x", "/sandbox/doc": "hidden" };
+      await using its = await bench();
+      const container = await its.start("c1", {}, [layer]);
+      await container.tell("bind", "/usr/share", "/sandbox");
+      for (let round = 0; round < 20; round++)
+        await container.tell("run", "/bin/tool", "open", "/sandbox/doc");
+      await its.sessions.stop("c1");
+      expect(list(its.folder)).toBe("/bin/tool\n/usr/share/doc\n");
+      expect(json(its.folder)).toMatchObject({ complete: true, trouble: [] });
+    },
+  );
 });
 
 describe("a container that is not traced gets a note", () => {

@@ -3,9 +3,9 @@ import type { Mount } from "../../src/trace/mountinfo.ts";
 import { deviceNumber, type OpenRecord } from "../../src/trace/records.ts";
 import { type RoutedRoot, Router } from "../../src/trace/router.ts";
 
-const one = { device: deviceNumber(0, 50), wholeFileSystem: true };
-const other = { device: deviceNumber(0, 60), wholeFileSystem: true };
-const onDisk = { device: deviceNumber(8, 1), wholeFileSystem: false };
+const one = { device: deviceNumber(0, 50), wholeFileSystem: true, pid: 51 };
+const other = { device: deviceNumber(0, 60), wholeFileSystem: true, pid: 61 };
+const onDisk = { device: deviceNumber(8, 1), wholeFileSystem: false, pid: 81 };
 
 /** A mount table with these lines, by mount point. */
 function table(...lines: readonly (readonly [mountPoint: string, of: RoutedRoot, root?: string])[]): Mount[] {
@@ -91,6 +91,39 @@ describe("Router.route()", () => {
       placed,
     });
     expect(router.route(event(701, "/a"))).toBeUndefined();
+  });
+
+  test("asks the traced process when the one that opened is gone: the path is likely, not sure", () => {
+    const { router, reads } = routerOver({
+      51: table(["/", one], ["/sandbox", one, "/usr/share"], ["/sandbox/deep", one, "/etc"]),
+    });
+    const through = (mountId: number, path: string) =>
+      router.route(event(mountId, path, { device: one.device }));
+    const placed = false;
+    expect(through(700, "/sandbox/doc")).toEqual({ target: one, path: "/usr/share/doc", placed });
+    expect(through(701, "/sandbox/deep/x")).toEqual({ target: one, path: "/etc/x", placed });
+    // Through the root's own mount it did not come: that one is known.
+    expect(through(702, "/other")).toEqual({ target: one, path: "/other", placed });
+    expect(reads.slice(0, 3)).toEqual(["self", 812, 51]);
+  });
+
+  test("asks the traced process of no other trace, and believes it no other trace's mounts", () => {
+    const { router } = routerOver({
+      51: table(["/", one], ["/sandbox", other, "/usr/share"]),
+      61: table(["/", other], ["/sandbox", one, "/usr/share"]),
+    });
+    const placed = false;
+    for (const target of [one, other]) {
+      const opened = event(700 + target.pid, "/sandbox/doc", { device: target.device });
+      expect(router.route(opened)).toEqual({ target, path: "/sandbox/doc", placed });
+    }
+    expect(router.route(event(900, "/sandbox/doc"))).toBeUndefined();
+  });
+
+  test("takes no file for another container's whose process has got the pid since", () => {
+    const { router } = routerOver({ 812: table(["/", other], ["/sandbox", other, "/etc"]) });
+    const opened = event(700, "/sandbox/doc", { device: one.device });
+    expect(router.route(opened)).toEqual({ target: one, path: "/sandbox/doc", placed: false });
   });
 
   test("knows the devices that overlay makes up for files of another file system than its own", () => {

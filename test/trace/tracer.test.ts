@@ -1,5 +1,5 @@
 import { describe, expect } from "bun:test";
-import { linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { rootOf } from "../../src/trace/process-mounts.ts";
 import { TraceError } from "../../src/trace/trace.ts";
 import { heldContainer, toolProgram, writeLayer } from "../helpers/held-container.ts";
@@ -149,6 +149,28 @@ describe("Tracer.arm() on an overlay root", () => {
     await trace.drained();
     expect(witness.paths).toEqual(["/c"]);
   });
+
+  rootTest(
+    "tells a file by its place in the image when it was opened through a bind mount and all is over",
+    async () => {
+      const layer = { "/bin/tool": toolProgram(), "/usr/share/doc": "x", "/sandbox/doc": "hidden" };
+      await using container = await heldContainer({ root: { kind: "overlay", layers: [layer] } });
+      using tracer = await startTracer();
+      const { trace, witness } = await traceOf(tracer, container.pid);
+      await container.tell("bind", "/usr/share", "/sandbox");
+      const over = [
+        container.tell("run", "/bin/tool", "open", "/sandbox/doc"),
+        container.tell("mkdir", "/over"),
+      ];
+      holdUntil(() => existsSync(container.at("/over")));
+      expect(await Promise.all(over)).toEqual(["0", ""]);
+      await trace.drained();
+      expect(witness.opens.map(({ path, unplaced }) => [path, unplaced])).toEqual([
+        ["/bin/tool", false],
+        ["/usr/share/doc", true],
+      ]);
+    },
+  );
 
   rootTest("sees an open from the host, by the path in the image", async () => {
     const layers = [{ ...abc, "/deep/er/file": "x" }];
@@ -484,6 +506,12 @@ describe("Tracer losses", () => {
     expect(openDescriptors() - before).toBeLessThan(10);
   });
 });
+
+/** Waits while nothing else happens in this process: what the tracer is told it looks at afterwards. */
+function holdUntil(isReached: () => boolean): void {
+  const deadlineMs = performance.now() + 10_000;
+  while (!isReached()) if (performance.now() > deadlineMs) throw new Error("Waited too long");
+}
 
 /** How many groups, sockets and event counters this process has open. */
 function openDescriptors(): number {

@@ -431,6 +431,17 @@ static int way_unshared(void)
 	return in_child(touch_unshared);
 }
 
+static int touch_bound(void)
+{
+	return touch("elsewhere/file");
+}
+
+/* In the container's own namespace: whoever opens is gone, the mount stays. */
+static int way_bind(void)
+{
+	return mount("folder/deep", "elsewhere", NULL, MS_BIND, NULL) < 0 ? -1 : in_child(touch_bound);
+}
+
 /* Nobody is left who could tell where the folder is from. */
 static int way_bound(void)
 {
@@ -530,8 +541,8 @@ static const struct {
 	WAY(openat),   WAY(openat2),  WAY(creat),     WAY(append),    WAY(handle),  WAY(opath),	 WAY(reopen),
 	WAY(magic),    WAY(sendfile), WAY(splice),    WAY(uring),     WAY(links),   WAY(hardlink), WAY(hardlinks),
 	WAY(gone),     WAY(thread),   WAY(vfork),     WAY(clone),     WAY(chroot),  WAY(exec),	 WAY(namespace),
-	WAY(unshared), WAY(bound),    WAY(detached),  WAY(memory),    WAY(proc),    WAY(volume),  WAY(made),
-	WAY(unnamed),  WAY(folder),   WAY(fifo),      WAY(device),    WAY(socket),
+	WAY(unshared), WAY(bind),     WAY(bound),     WAY(detached),  WAY(memory),  WAY(proc),	 WAY(volume),
+	WAY(made),     WAY(unnamed),  WAY(folder),    WAY(fifo),      WAY(device),  WAY(socket),
 };
 
 static int go(const char *name)
