@@ -18,6 +18,8 @@ export function mergeOrigins(origins: readonly Origin[]): Origin {
     ),
     complete: allComplete(origins),
     trouble: [...new Set(origins.flatMap(({ trouble }) => trouble))].sort(),
+    // One reason will do, the same whatever the order.
+    unfiltered: origins.flatMap(({ unfiltered }) => unfiltered ?? []).sort()[0],
     counts: sum(origins.map(({ counts }) => counts)),
   };
 }

@@ -32,5 +32,7 @@ export interface Origin {
   readonly complete?: boolean | undefined;
   /** Named reasons why it may have holes. */
   readonly trouble: readonly string[];
+  /** Why it has files made at run time as well, if it has; empty where nothing tells why. */
+  readonly unfiltered?: string | undefined;
   readonly counts: Partial<Counts>;
 }

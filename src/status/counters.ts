@@ -15,6 +15,8 @@ export interface TracingCounts {
   /** Of the traced ones those that ran already. */
   readonly joined: number;
   readonly notTraced: Readonly<Record<NotTraced, number>>;
+  /** Of the traced ones those that could not tell files of the image from others, though they were to. */
+  readonly unfiltered: number;
   /** Traces that are under way. */
   readonly running: number;
   readonly ended: Readonly<Record<EndReason, number>>;
@@ -54,6 +56,7 @@ export class TracingCounters {
   #started = 0;
   #traced = 0;
   #joined = 0;
+  #unfiltered = 0;
   #incomplete = 0;
   #queuePeak = 0;
   readonly #notTraced = { not_selected: 0, kept: 0, failed: 0 } satisfies Record<NotTraced, number>;
@@ -81,6 +84,10 @@ export class TracingCounters {
     this.#joined++;
   }
 
+  unfiltered(): void {
+    this.#unfiltered++;
+  }
+
   notTraced(why: NotTraced): void {
     this.#notTraced[why]++;
   }
@@ -103,6 +110,7 @@ export class TracingCounters {
       started: this.#started,
       traced: this.#traced,
       joined: this.#joined,
+      unfiltered: this.#unfiltered,
       notTraced: { ...this.#notTraced },
       running: running.length,
       ended: { ...this.#ended },
