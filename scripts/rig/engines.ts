@@ -13,6 +13,13 @@ import { waitFor } from "./wait.ts";
 const ENGINES = {
   // With all that it needs: libraries that a small Debian does not have.
   podman: { suite: "bookworm", packages: ["podman", "conmon"], version: "4.3.1", dependencies: "closure" },
+  // Its containers/storage mounts the layers of many in another way. Needs a newer libc than bookworm's.
+  "podman-5": {
+    suite: "trixie",
+    packages: ["podman", "conmon"],
+    version: "5.4.2",
+    dependencies: "closure",
+  },
   docker: { suite: "bookworm", packages: ["docker.io"], version: "20.10.24", dependencies: "alone" },
 } as const satisfies Record<string, Recipe>;
 
@@ -32,7 +39,7 @@ export interface EngineParts {
 }
 
 /** The command line of an engine, with an image of busybox that is called ENGINE_IMAGE. Must run inside a sandbox. */
-interface Engine {
+export interface Engine {
   /** Runs the engine's client and returns its stdout without the last newline. */
   readonly client: (...args: string[]) => Promise<string>;
 }
@@ -133,65 +140,12 @@ export class Docker implements Engine, AsyncDisposable {
   }
 }
 
-/** A Podman with storage of its own. It has no daemon; disposing of it removes its containers. */
-export class Podman implements Engine, AsyncDisposable {
-  readonly #command: readonly string[];
-  readonly #env: Record<string, string | undefined>;
-
-  private constructor(command: readonly string[], env: Record<string, string | undefined>) {
-    this.#command = command;
-    this.#env = env;
-  }
-
-  static async start({ packages, engines }: EngineParts): Promise<Podman> {
-    const folder = await mkdtemp(join(currentRun().folder, "podman-"));
-    const at = (...parts: string[]) => join(folder, ...parts);
-    const program = (name: string) => join(engines.podman.folder, "usr/bin", name);
-    const runc = join(packages.runc.folder, "usr/sbin/runc");
-    await Bun.write(
-      at("containers.conf"),
-      // crun, which Debian's Podman prefers, refuses hosts that have cgroups of both versions. Locks of the other type lie
-      // in /dev/shm, which the sandbox shares.
-      `[engine]\nlock_type = "file"\nconmon_path = ["${program("conmon")}"]\nruntime = "runc"\n[engine.runtimes]\nrunc = ["${runc}"]\n`,
-    );
-    await Bun.write(
-      at("home/.config/containers/policy.json"),
-      '{"default":[{"type":"insecureAcceptAnything"}]}',
-    );
-    const storage = { driver: "overlay", graphroot: at("root"), runroot: at("run") };
-    const lines = Object.entries(storage).map(([key, value]) => `${key} = "${value}"\n`);
-    await Bun.write(at("storage.conf"), `[storage]\n${lines.join("")}`);
-    const env = {
-      ...process.env,
-      HOME: at("home"),
-      CONTAINERS_CONF: at("containers.conf"),
-      CONTAINERS_STORAGE_CONF: at("storage.conf"),
-      LD_LIBRARY_PATH: await libraries(engines.podman),
-    };
-    const command = [
-      program("podman"),
-      ...["--tmpdir", at("tmp"), "--cgroup-manager", "cgroupfs", "--events-backend", "file"],
-    ];
-    const podman = new Podman(command, env);
-    await podman.client("import", await rootfsTar(folder, packages), ENGINE_IMAGE);
-    return podman;
-  }
-
-  client(...args: string[]): Promise<string> {
-    return run([...this.#command, ...args], { env: this.#env }).then((text) => text.trimEnd());
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.client("rm", "--all", "--force", "--time", "0");
-  }
-}
-
 function binaries({ folder }: Unpacked): string[] {
   return ["usr/bin", "usr/sbin"].map((name) => join(folder, name));
 }
 
 /** A folder with the libraries of a package's closure, but for those of libc: the machine's own must be its loader's. */
-async function libraries({ folder }: Unpacked): Promise<string> {
+export async function libraries({ folder }: Unpacked): Promise<string> {
   const from = join(folder, "usr/lib/x86_64-linux-gnu");
   const to = await mkdtemp(join(currentRun().folder, "lib-"));
   const ofLibc =
@@ -201,7 +155,8 @@ async function libraries({ folder }: Unpacked): Promise<string> {
   return to;
 }
 
-async function rootfsTar(folder: string, { busybox }: Packages): Promise<string> {
+/** A tar with the root file system of ENGINE_IMAGE. */
+export async function rootfsTar(folder: string, { busybox }: Packages): Promise<string> {
   const root = join(folder, "rootfs");
   await mkdir(join(root, "bin"), { recursive: true });
   await mkdir(join(root, "etc"));

@@ -1,6 +1,6 @@
 import { findResults } from "../results/find-results.ts";
 import { listJson } from "../results/json.ts";
-import { formatList } from "../results/list-table.ts";
+import { formatList, UNFILTERED_LEGEND } from "../results/list-table.ts";
 import { findPersistDir, resultFlags } from "../results/persist-dir.ts";
 import { summarize } from "../results/summary.ts";
 import { print, printJson, stdoutTerminal } from "../sys/terminal.ts";
@@ -25,7 +25,10 @@ export const listCommand = makeCommand({
       process.stderr.write(`No results in ${directory} yet\n`);
     } else {
       const terminal = stdoutTerminal();
-      print(formatList(results.map(summarize), terminal), terminal);
+      const summaries = results.map(summarize);
+      print(formatList(summaries, terminal), terminal);
+      if (summaries.some(({ unfiltered }) => unfiltered !== undefined))
+        process.stderr.write(`${UNFILTERED_LEGEND}\n`);
     }
     return ExitCode.done;
   },

@@ -69,7 +69,7 @@ export function formatSummary({ files, counts, trouble, unfiltered }: TraceRepor
         )
       : []),
     ...labelled("left out", leftOut(counts)),
-    ...(unfiltered === undefined ? [] : [`not told from files made at run time: ${unfiltered}`]),
+    ...(unfiltered === undefined ? [] : [`not told from files made at run time: ${printable(unfiltered)}`]),
     ...(trouble.length === 0 ? [] : [`The list is not complete: ${trouble.join("; ")}`]),
   ];
   return `${lines.join("\n")}\n`;

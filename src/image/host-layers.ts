@@ -1,6 +1,6 @@
 import type { Mount } from "../trace/mountinfo.ts";
 import { inodeOf, kindOf, list, lstat } from "./host-files.ts";
-import { findLayerFolders } from "./layer-folders.ts";
+import { findLayerFolders, missingFolder } from "./layer-folders.ts";
 import { ImageLayers, type LayerReader } from "./layers.ts";
 
 /** The layers of a root file system, or why they cannot be told. */
@@ -15,7 +15,12 @@ export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayer
   }
   const found = findLayerFolders(root);
   if (found === undefined) {
-    return { layers: undefined, why: "the overlay's layers are not visible in this mount namespace" };
+    const missing = missingFolder(root);
+    const example = missing === undefined ? "" : ` (no "${missing}")`;
+    return {
+      layers: undefined,
+      why: `the overlay's layers are not visible in this mount namespace${example}`,
+    };
   }
   const { lower, upper } = found;
   const reader = { kind: kindOf, inode: inodeOf, list, xattr };

@@ -31,6 +31,12 @@ export function findLayerFolders(root: Mount): OverlayDirectories | undefined {
   return layers && { lower: layers, upper: undefined };
 }
 
+/** For a message: a path of the mount's options that leads nowhere in our view; undefined when none tells anything. */
+export function missingFolder({ superOptions }: Mount): string | undefined {
+  const { lower, upper = "" } = parseOverlayOptions(superOptions);
+  return [...lower, upper].find((path) => path.startsWith("/") && !leadsToDirectory(path));
+}
+
 function resolve(directories: OverlayDirectories, visibleAt: () => readonly string[]): string[] | undefined {
   const found = resolveLayers(directories, visibleAt, leadsToDirectory)?.map(realPath);
   return found?.every((path) => path !== undefined) ? found : undefined;

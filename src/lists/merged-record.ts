@@ -12,7 +12,8 @@ import type { Merged } from "./run.ts";
  */
 export function formatMergedRecord({ files, merged, origin }: MergedRun, optimizer: string): string {
   const listed = files.filter(({ path }) => isListable(path));
-  const { reference, name, digest, startedAt, endedAt, complete, trouble, counts, layerCount } = origin;
+  const { reference, name, digest, startedAt, endedAt, complete, trouble } = origin;
+  const { unfiltered, counts, layerCount } = origin;
   const head = {
     version: 1,
     complete: complete ?? null,
@@ -23,6 +24,8 @@ export function formatMergedRecord({ files, merged, origin }: MergedRun, optimiz
     optimizer,
     started: startedAt?.toISOString() ?? null,
     ended: endedAt?.toISOString() ?? null,
+    // One run is enough to bring such files into the list.
+    ...(unfiltered === undefined ? {} : { filter: { kind: "none", why: unfiltered } }),
     counts: {
       ...counts,
       listed: listed.length,

@@ -16,6 +16,8 @@ export function mergeOrigins(origins: readonly Origin[]): Omit<Origin, "complete
       origins.map(({ endedAt }) => endedAt),
       Math.max,
     ),
+    // One reason will do, the same whatever the order.
+    unfiltered: origins.flatMap(({ unfiltered }) => unfiltered ?? []).sort()[0],
     counts: sum(origins.map(({ counts }) => counts)),
   };
 }

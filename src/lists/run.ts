@@ -34,5 +34,7 @@ export interface Origin {
   readonly complete?: boolean | undefined;
   /** Named reasons why it may have holes; none of a complete one. */
   readonly trouble: readonly string[];
+  /** Why it has files made at run time as well, if it has; empty where nothing tells why. */
+  readonly unfiltered?: string | undefined;
   readonly counts: Partial<Counts>;
 }

@@ -72,7 +72,7 @@ function fileLine(file: ListedFile, what: "size" | "elapsed", terminal: Terminal
 
 /** Label and text; those that are not known are left out. */
 function facts({ summary, record }: Detail): [label: string, text: string][] {
-  const { bytes, files, complete, end, when } = summary;
+  const { bytes, files, complete, unfiltered, end, when } = summary;
   const size = bytes === undefined ? "" : `, ${formatBytes(bytes)}`;
   const filesText = plural(files, "file") + size;
   if (typeof record === "string") {
@@ -98,10 +98,14 @@ function facts({ summary, record }: Detail): [label: string, text: string][] {
     ["files", filesText],
     ["left out", leftOut(counts)],
     ["events", eventsText(record)],
-    ["unfiltered", record.unfiltered && `all files are listed: ${record.unfiltered}`],
+    ["unfiltered", unfiltered === undefined ? undefined : unfilteredText(unfiltered)],
     ["trouble", record.trouble.join("; ") || undefined],
   ];
   return all.filter((fact): fact is [string, string] => Boolean(fact[1]));
+}
+
+function unfilteredText(why: string): string {
+  return `all files are listed${why === "" ? "" : `: ${why}`}`;
 }
 
 function endText({ state, startedAt, endedAt }: StoredRecord, end: string): string {

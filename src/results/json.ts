@@ -8,7 +8,7 @@ import type { Summary } from "./summary.ts";
 
 /** A result of `optimizer list --json`; field names are a contract. */
 export function listJson(
-  { name, files, bytes, when, complete, end }: Summary,
+  { name, files, bytes, when, complete, unfiltered, end }: Summary,
   { list, csv, json }: StoredResult,
 ) {
   return {
@@ -17,6 +17,7 @@ export function listJson(
     bytes: bytes ?? null,
     when: when.toISOString(),
     complete: complete ?? null,
+    unfiltered: unfiltered ?? null,
     end,
     list: path(list),
     csv: path(csv),

@@ -7,6 +7,10 @@ const GAP = "  ";
 const NAME_WIDTH_MIN = 12;
 /** For words of records that another program wrote. */
 const END_WIDTH_MAX = 17;
+/** Behind the word of a list that has more than the image's files. */
+const UNFILTERED_MARK = "*";
+/** What the mark means, for whoever reads the table. */
+export const UNFILTERED_LEGEND = `${UNFILTERED_MARK} has files made at run time, too; optimizer show NAME says why`;
 
 /** The table of `optimizer list`. On a terminal names are cut so that it fits. */
 export function formatList(summaries: readonly Summary[], terminal: Terminal, now = new Date()): string {
@@ -30,13 +34,13 @@ export function formatList(summaries: readonly Summary[], terminal: Terminal, no
 }
 
 function cells(summary: Summary, terminal: Terminal, now: Date): string[] {
-  const { name, files, bytes, when, complete, endShort } = summary;
+  const { name, files, bytes, when, complete, unfiltered, endShort } = summary;
   return [
     shown(name, terminal),
     String(files),
     bytes === undefined ? "?" : formatBytes(bytes),
     terminal.width === undefined ? formatSecond(when).slice(0, -3) : formatBrief(when, now),
-    completeWord(complete),
+    completeWord(complete) + (unfiltered === undefined ? "" : UNFILTERED_MARK),
     shown(Buffer.from(endShort).toString("latin1"), terminal).replace(/[\t-\r]/g, " "),
   ];
 }

@@ -26,7 +26,8 @@ export function readRun(result: StoredResult): Run {
 
 function originOf(record: StoredRecord | string): Origin {
   if (typeof record === "string") return { trouble: [], counts: {} };
-  const { reference, name, digest, layerCount, startedAt, endedAt, complete, reason, counts } = record;
+  const { reference, name, digest, layerCount, startedAt, endedAt, complete, reason, unfiltered, counts } =
+    record;
   const ended = reason ?? (record.state === "recording" ? "still being recorded" : "an unknown reason");
   const trouble =
     complete !== false || record.trouble.length > 0 ? record.trouble : [`a recording ended early: ${ended}`];
@@ -39,6 +40,7 @@ function originOf(record: StoredRecord | string): Origin {
     endedAt,
     complete,
     trouble,
+    unfiltered,
     counts,
   };
 }

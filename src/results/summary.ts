@@ -15,6 +15,8 @@ export interface Summary {
   readonly when: Date;
   /** Undefined while it is recorded, and when nothing tells. */
   readonly complete: boolean | undefined;
+  /** Why files made at run time are listed as well, if they are; empty where nothing tells why. */
+  readonly unfiltered: string | undefined;
   /** How the recording ended, or what is wrong with the record of it. */
   readonly end: string;
   /** The same for a narrow column. */
@@ -55,6 +57,7 @@ export function summarize(result: StoredResult): Summary {
       ...measure(result),
       when: written?.writtenAt ?? new Date(0),
       complete: undefined,
+      unfiltered: undefined,
       end: record,
       endShort: result.json === undefined ? record : "bad record",
     };
@@ -69,6 +72,8 @@ export function summarize(result: StoredResult): Summary {
     ...(known ? { files: counts.listed ?? 0, bytes: counts.listedBytes } : measure(result)),
     when: record.endedAt ?? record.startedAt ?? written?.writtenAt ?? new Date(0),
     complete: isRecording ? undefined : complete,
+    // What was not traced at all has no list, and a record that says why.
+    unfiltered: reason === "failed" ? undefined : record.unfiltered,
     end,
     endShort: shortEnds[end] ?? end,
   };

@@ -154,6 +154,11 @@ export class Session {
     return this.#files.path;
   }
 
+  /** Why files of the image cannot be told from those made at run time, if so: then all are listed. */
+  get unfiltered(): string | undefined {
+    return this.#layers.layers === undefined ? this.#layers.why : undefined;
+  }
+
   /** What was seen so far. */
   get counts(): Readonly<Counts> {
     return this.#recording.counts;

@@ -13,6 +13,7 @@ import { messageOf } from "../sys/errno.ts";
 import type { Tracer } from "../trace/tracer.ts";
 import { firstPidOfCgroup } from "./cgroup.ts";
 import type { ContainerInfo } from "./container.ts";
+import { SaidOnce } from "./said-once.ts";
 import { isSelected } from "./selection.ts";
 import { type RuntimeInfo, Session, type SessionOptions, type SessionSummary } from "./session.ts";
 import { workloadName } from "./workload.ts";
@@ -54,6 +55,9 @@ const JOIN_TIMEOUT_MS = 5000;
 /** In a line of the log. */
 const NAME_CHARS_MAX = 300;
 
+/** Of so many images the log remembers what it has said. */
+const IMAGES_MAX = 1000;
+
 /** Collecting garbage takes some 10 ms: once for all containers that end together. */
 const TIDY_UP_AFTER_MS = 500;
 
@@ -78,6 +82,7 @@ export class Sessions {
   readonly #merges: MergeQueue;
   readonly #counters = new TracingCounters();
   readonly #folders = new Map<string, { readonly check: FolderCheck; problem: FolderProblem | undefined }>();
+  readonly #unfilteredImages = new SaidOnce(IMAGES_MAX);
   /** The last one that was used. */
   #tracer: Tracer | undefined;
   #tidyUp: Timer | undefined;
@@ -272,9 +277,14 @@ export class Sessions {
     };
   }
 
-  #record(starting: Slot & { kind: "starting" }, session: Session, { merge, timeoutSeconds }: Config): void {
+  #record(starting: Slot & { kind: "starting" }, session: Session, config: Config): void {
     const { container } = session;
+    const { merge, timeoutSeconds } = config;
     this.#counters.traced();
+    if (session.unfiltered !== undefined && !config.runtimeFiles) {
+      this.#counters.unfiltered();
+      this.#sayUnfiltered(container, session.unfiltered);
+    }
     const timer =
       timeoutSeconds > 0
         ? setTimeout(() => void this.#end(slot, "timeout"), timeoutSeconds * 1000)
@@ -285,6 +295,13 @@ export class Sessions {
     // Of several that start at once more than one may be on its way to its end.
     if (older.length > 0) session.writeAfter(Promise.all(older.map((each) => this.#end(each, "superseded"))));
     if (starting.ended !== undefined) void this.#keepTrackOf(this.#end(slot, starting.ended));
+  }
+
+  /** Once for an image: what keeps its layers out of sight is the same for all its containers. */
+  #sayUnfiltered({ imageReference, name, id }: ContainerInfo, why: string): void {
+    const image = imageReference ? `image "${short(imageReference)}"` : `container "${short(name || id)}"`;
+    if (!this.#unfilteredImages.isNew(image)) return;
+    this.#options.log.warn(`${image}: files made at run time are listed as well, since ${why}`);
   }
 
   /** What becomes of an older result of that name; undefined when that is to stay as it is, which is logged. */

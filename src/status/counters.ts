@@ -33,6 +33,8 @@ export interface TracingCounts {
   /** Of the traced ones those that ran already. */
   readonly joined: number;
   readonly notTraced: Readonly<Record<NotTraced, number>>;
+  /** Of the traced ones those that could not tell files of the image from others, though they were to. */
+  readonly unfiltered: number;
   /** Traces that are under way. */
   readonly running: number;
   readonly ended: Readonly<Record<EndReason, number>>;
@@ -79,6 +81,7 @@ export class TracingCounters {
   #started = 0;
   #traced = 0;
   #joined = 0;
+  #unfiltered = 0;
   #incomplete = 0;
   #queuePeak = 0;
   readonly #notTraced = { not_selected: 0, kept: 0, failed: 0 } satisfies Record<NotTraced, number>;
@@ -107,6 +110,10 @@ export class TracingCounters {
 
   joined(): void {
     this.#joined++;
+  }
+
+  unfiltered(): void {
+    this.#unfiltered++;
   }
 
   notTraced(why: Exclude<NotTraced, "failed">): void {
@@ -138,6 +145,7 @@ export class TracingCounters {
       started: this.#started,
       traced: this.#traced,
       joined: this.#joined,
+      unfiltered: this.#unfiltered,
       notTraced: { ...this.#notTraced },
       running: running.length,
       ended: { ...this.#ended },

@@ -52,6 +52,11 @@ function tracingMetrics(counts: TracingCounts): Metric[] {
     counter("containers_traced_total", "Containers that were traced.", counts.traced),
     counter("containers_joined_total", "Those of them that ran already.", counts.joined),
     counter(
+      "containers_unfiltered_total",
+      "Those of them whose list has files made at run time too, which could not be told from the image's.",
+      counts.unfiltered,
+    ),
+    counter(
       "containers_not_traced_total",
       "Containers that were not: not selected, a list is kept, or it failed.",
       by("reason", counts.notTraced),

@@ -21,6 +21,27 @@ nginx:latest           3  2.9 MiB  2026-11-24 04:00  yes       stopped
     });
   });
 
+  test("marks a list that has more than files of the image, and explains the mark on stderr", async () => {
+    using folder = temporaryFolder();
+    const filter = { kind: "none", why: "the root file system is btrfs, not overlay" } as const;
+    writeFiles(folder, { ...resultFiles("app:1", { filter }), ...resultFiles("nginx:latest") });
+    const words = ["list", "--persist-dir", folder.path];
+    const { stdout, stderr } = await runProgram(...words);
+    expect(stdout.split("\n").slice(1, 3)).toEqual([
+      expect.stringMatching(/^app:1 .* {2}yes\* {2,}stopped$/),
+      expect.stringMatching(/^nginx:latest .* {2}yes {2,}stopped$/),
+    ]);
+    expect(stderr).toBe("* has files made at run time, too; optimizer show NAME says why\n");
+    const [app, nginx] = JSON.parse((await runProgram(...words, "--json")).stdout);
+    expect([app.unfiltered, nginx.unfiltered]).toEqual([filter.why, null]);
+    const shown = await runProgram("show", "app:1", "--persist-dir", folder.path);
+    expect(shown.stdout).toContain(`  unfiltered all files are listed: ${filter.why}\n`);
+    const json = JSON.parse(
+      (await runProgram("show", "app:1", "--json", "--persist-dir", folder.path)).stdout,
+    );
+    expect(json).toMatchObject({ unfiltered: filter.why, record: { unfiltered: filter.why } });
+  });
+
   test("--json has what a program needs", async () => {
     using folder = temporaryFolder();
     writeFiles(folder, { ...resultFiles("nginx:latest"), "_unnamed/\xe9": "/a\n" });
@@ -32,6 +53,7 @@ nginx:latest           3  2.9 MiB  2026-11-24 04:00  yes       stopped
       bytes: 3_000_000,
       when: "2026-11-24T04:00:12.345Z",
       complete: true,
+      unfiltered: null,
       end: "container stopped",
       list: folder.at("nginx:latest"),
       csv: folder.at("nginx:latest.csv"),

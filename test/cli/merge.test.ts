@@ -93,6 +93,25 @@ describe("optimizer merge", () => {
     expect(stdout).toContain("  runs       3 merged, 2 of unknown completeness\n");
   });
 
+  test("a run with files made at run time makes a list with such files, which its record says", async () => {
+    using folder = temporaryFolder();
+    const filter = { kind: "none", why: "the root file system is btrfs, not overlay" } as const;
+    writeFiles(folder, { ...resultFiles("good:1"), ...resultFiles("all:1", { filter }) });
+    const records = [];
+    for (const [inputs, output] of [
+      [["good:1", "good:1"], "both-good:1"],
+      [["good:1", "all:1"], "one-good:1"],
+      [["one-good:1", "good:1"], "again:1"],
+    ] as const) {
+      const paths = [...inputs, output].map((name) => folder.at(name));
+      expect((await runProgram("merge", ...paths.slice(0, 2), "-o", paths[2] ?? "")).exitCode).toBe(0);
+      records.push(JSON.parse(readFileSync(folder.at(`${output}.json`), "utf8")).filter);
+    }
+    expect(records).toEqual([undefined, filter, filter]);
+    const { stdout } = await runProgram("show", "again:1", "--persist-dir", folder.path);
+    expect(stdout).toContain(`  unfiltered all files are listed: ${filter.why}\n`);
+  });
+
   test("-o may be one of the inputs, and leaves no other file behind", async () => {
     using folder = temporaryFolder();
     const [one = "", two = ""] = writeLists(folder, { one: "/a\n", two: "/b\n" });

@@ -55,7 +55,13 @@ async function traffic(plugin: RunningPlugin, container: { readonly pid: number 
   return traced;
 }
 
-const counted = { started: 5, traced: 1, joined: 0, notTraced: { not_selected: 1, kept: 1, failed: 2 } };
+const counted = {
+  started: 5,
+  traced: 1,
+  joined: 0,
+  unfiltered: 0,
+  notTraced: { not_selected: 1, kept: 1, failed: 2 },
+};
 
 describe("the figures of a plugin", () => {
   rootTest("are right after known traffic, at SIGUSR1 and at the end, in both files alike", async () => {
@@ -85,7 +91,7 @@ describe("the figures of a plugin", () => {
     plugin.runtime.close();
     const log = await plugin.log();
     expect(log.filter((line) => line.includes("info status: ")).at(-1)).toMatch(
-      / connected=1 connections=1 started=5 traced=1 joined=0 running=1 incomplete=0 files=3 bytes=6 events=\d+ lost=0 overflows=0 repeats=\d+ not_selected=1 kept=1 failed=2 .* answers=5 slow_answers=/,
+      / connected=1 connections=1 started=5 traced=1 joined=0 unfiltered=0 running=1 incomplete=0 files=3 bytes=6 events=\d+ lost=0 overflows=0 repeats=\d+ not_selected=1 kept=1 failed=2 .* answers=5 slow_answers=/,
     );
     const ended = status(folder);
     expect(ended).toMatchObject({
@@ -105,6 +111,7 @@ describe("the figures of a plugin", () => {
       ["connections_total", undefined, 1],
       ["containers_started_total", undefined, 5],
       ["containers_traced_total", undefined, 1],
+      ["containers_unfiltered_total", undefined, 0],
       ["containers_not_traced_total", "kept", 1],
       ["containers_not_traced_total", "not_selected", 1],
       ["containers_not_traced_total", "failed", 2],
@@ -156,6 +163,21 @@ describe("the figures of a plugin", () => {
     },
     30_000,
   );
+
+  rootTest("count lists with more than files of the image", async () => {
+    using folder = temporaryFolder();
+    const root = { kind: "mount", fsType: "tmpfs", options: [] } as const;
+    await using container = await heldContainer({ root });
+    await using plugin = await preLaunch();
+    await plugin.runtime.handshake(settings(folder));
+    await plugin.runtime.event("StartContainer", ofImage("c1", "nginx:1", container.pid));
+    plugin.runtime.close();
+    await plugin.exited;
+    expect(status(folder).tracing).toMatchObject({ traced: 1, unfiltered: 1 });
+    expect(figure(metrics(folder), "containers_unfiltered_total")).toBe(1);
+    const said = (await plugin.log()).filter((line) => line.includes("files made at run time"));
+    expect(said).toEqual([expect.stringContaining(' warn image "docker.io/library/nginx:1": files made')]);
+  });
 
   rootTest("replace a link that somebody planted, and do not follow it", async () => {
     using folder = temporaryFolder();

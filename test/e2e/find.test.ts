@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { run } from "../../scripts/rig/command.ts";
 import type { Container } from "../../scripts/rig/container.ts";
 import { CONTAINERD_VERSIONS, Containerd } from "../../scripts/rig/containerd.ts";
-import { Docker, ENGINE_IMAGE, fetchEngines, Podman } from "../../scripts/rig/engines.ts";
+import { Docker, ENGINE_IMAGE, fetchEngines } from "../../scripts/rig/engines.ts";
 import { NamespaceMode } from "../../scripts/rig/gen/cri_pb.ts";
 import { Images } from "../../scripts/rig/images.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
 import { ROOT } from "../../scripts/rig/paths.ts";
+import { Podman } from "../../scripts/rig/podman.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
 import type { FoundContainer } from "../../src/find/container.ts";
@@ -189,7 +190,11 @@ test("a containerd in mount and pid namespaces of its own", async () => {
   await child.exited;
 });
 
-describe.each(["docker", "podman"] as const)("find on %s", (runtime) => {
+describe.each([
+  ["docker", "docker", undefined],
+  ["podman 4", "podman", "4"],
+  ["podman 5", "podman", "5"],
+] as const)("find on %s", (_, runtime, version) => {
   let engine: Docker | Podman | undefined;
   const client = async (...args: string[]) => (await engine?.client(...args)) ?? "";
   const runArgs = (name: string) => [
@@ -199,7 +204,8 @@ describe.each(["docker", "podman"] as const)("find on %s", (runtime) => {
   const pidOf = async (id: string) => Number(await client("inspect", "--format", "{{.State.Pid}}", id));
 
   beforeAll(async () => {
-    engine = await (runtime === "docker" ? Docker : Podman).start({ packages, engines });
+    const parts = { packages, engines };
+    engine = await (version === undefined ? Docker.start(parts) : Podman.start({ ...parts, version }));
   });
 
   afterAll(async () => {

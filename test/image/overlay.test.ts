@@ -166,7 +166,7 @@ describe("findLayers()", () => {
     root[Symbol.dispose](); // as whoever has mounted it, and is gone
     await before(root.own, root.links);
     const mount = rootOf(container.pid);
-    const found = findLayers(mount, () => undefined);
+    const found = { why: undefined, ...findLayers(mount, () => undefined) };
     const told = ["/file", "/below", "/top", "/none"].map((path) => found.layers?.layerOf(path));
     return { ...found, told, lower: parseOverlayOptions(mount.superOptions).lower };
   }
@@ -194,7 +194,7 @@ describe("findLayers()", () => {
     });
   }
 
-  const unseen = { layers: undefined, why: "the overlay's layers are not visible in this mount namespace" };
+  const OUT_OF_SIGHT = "the overlay's layers are not visible in this mount namespace";
   const relink = (target: string) => (_: string, links: readonly string[]) => {
     const [link = ""] = links;
     unlinkSync(link);
@@ -214,7 +214,9 @@ describe("findLayers()", () => {
     ],
   ] as const) {
     rootTest(`finds none where a link leads ${what}`, async () => {
-      expect(await findStored("absolute", before)).toMatchObject(unseen);
+      const { layers, why } = await findStored("absolute", before);
+      expect(layers).toBeUndefined();
+      expect(why).toMatch(new RegExp(`^${OUT_OF_SIGHT} \\(no "/.*/overlay/l/LAYER0Z+"\\)$`));
     });
   }
 
@@ -246,7 +248,7 @@ describe("findLayers()", () => {
     ],
   ] as const) {
     rootTest(`finds none of those that are descriptors where the file of their links ${what}`, async () => {
-      expect(await findStored("descriptors", before)).toMatchObject(unseen);
+      expect(await findStored("descriptors", before)).toMatchObject({ layers: undefined, why: OUT_OF_SIGHT });
     });
   }
 
@@ -297,7 +299,7 @@ describe("findLayers()", () => {
     folder[Symbol.dispose]();
     expect(findLayers(root, () => undefined)).toEqual({
       layers: undefined,
-      why: "the overlay's layers are not visible in this mount namespace",
+      why: `${OUT_OF_SIGHT} (no "${folder.at("layer")}")`,
     });
   });
 });

@@ -114,6 +114,13 @@ describe("a merged list", () => {
   });
 });
 
+test("one run with files made at run time makes a list with such files, which says why", () => {
+  const runs = [run(["/a"]), run(["/b"], { unfiltered: "y" }), run(["/c"], { unfiltered: "x" })];
+  expect(mergeRuns(runs.slice(0, 1)).origin.unfiltered).toBeUndefined();
+  expect(mergeRuns(runs.slice(0, 2)).origin.unfiltered).toBe("y");
+  for (const order of [runs, runs.toReversed()]) expect(mergeRuns(order).origin.unfiltered).toBe("x");
+});
+
 test("of more than 64 runs quantiles are remembered, and the number of runs stays right", () => {
   const runs = Array.from({ length: 200 }, (_, index) =>
     run(

@@ -45,6 +45,20 @@ describe("summarize()", () => {
       },
     ],
     [
+      "one with more than files of the image",
+      resultFiles("x", { filter: { kind: "none", why: "why" } }),
+      { complete: true, unfiltered: "why" },
+    ],
+    ["one with files of the image only", resultFiles("x"), { unfiltered: undefined }],
+    [
+      "one that was not traced",
+      resultFiles("x", {
+        filter: { kind: "none", why: "nothing was traced" },
+        end: { at: new Date(0), reason: "failed" },
+      }),
+      { complete: false, unfiltered: undefined, end: "failed" },
+    ],
+    [
       "one with trouble",
       resultFiles("x", { trouble: ["queue overflow"] }),
       { complete: false, end: "container stopped" },
@@ -95,6 +109,7 @@ describe("formatList()", () => {
       bytes: undefined,
       when: new Date("2025-03-04T05:06:07Z"),
       complete: undefined,
+      unfiltered: undefined,
       end: "no record",
       endShort: "no record",
     },
@@ -104,6 +119,7 @@ describe("formatList()", () => {
       bytes: 5_000_000_000,
       when: new Date("2026-11-24T04:00:12Z"),
       complete: false,
+      unfiltered: undefined,
       end: "connection lost",
       endShort: "disconnected",
     },
@@ -113,6 +129,7 @@ describe("formatList()", () => {
       bytes: 3_000_000,
       when: new Date("2026-11-04T04:00:12Z"),
       complete: true,
+      unfiltered: undefined,
       end: "container stopped",
       endShort: "stopped",
     },
@@ -122,6 +139,7 @@ describe("formatList()", () => {
       bytes: 900,
       when: new Date("2026-11-24T04:00:12Z"),
       complete: undefined,
+      unfiltered: undefined,
       end: "being recorded",
       endShort: "recording",
     },
@@ -136,6 +154,17 @@ ghcr.io/som…e:v1.2.3-rc4  1000000  4.7 GiB  Nov 24 04:00  no        disconnect
 nginx:latest                  123  2.9 MiB  Nov  4 04:00  yes       stopped
 redis:7                        12    900 B  Nov 24 04:00  -         recording
 `,
+    );
+  });
+
+  test("marks what has more than files of the image, in the same columns", () => {
+    const marked = summaries.map((each) => ({ ...each, unfiltered: "why" }));
+    const words = formatList(marked, tty, now).split("\n").slice(1, -1);
+    expect(words.map((line) => line.slice(58, 66))).toEqual(["-*      ", "no*     ", "yes*    ", "-*      "]);
+    const unmarked = (text: string) => text.replaceAll("*", " ");
+    expect(unmarked(formatList(marked, tty, now))).toBe(formatList(summaries, tty, now));
+    expect(formatList(marked.slice(2, 3), { width: 80, colours: true }, now)).toContain(
+      "\x1b[32myes*    \x1b[0m",
     );
   });
 
@@ -198,6 +227,14 @@ First files
      1.500ms  /lib/libc.so.6
       2.500s  /etc/passwd
 `);
+  });
+
+  test("tells that all files are listed where nothing tells why", () => {
+    const files = resultFiles("x");
+    const record = JSON.parse(files["x.json"] ?? "");
+    record.filter = { kind: "none" };
+    const text = detailOf({ ...files, "x.json": JSON.stringify(record) }, pipe);
+    expect(text).toContain("  unfiltered all files are listed\n");
   });
 
   test("gives a file with a newline no layer", () => {

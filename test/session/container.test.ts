@@ -58,6 +58,43 @@ describe("containerInfo()", () => {
     expect(infoOf({ labels: { "io.kubernetes.container.name": "web" } }).name).toBe("web");
   });
 
+  const [digest, other] = ["ab", "cd"].map((hex) => `sha256:${hex.repeat(32)}`);
+  for (const [what, reference, digests, expected] of [
+    [
+      "the one in the image's repository",
+      "quay.io/a/b:1",
+      `quay.io/x/b@${other},quay.io/a/b@${digest}`,
+      digest,
+    ],
+    ["the first of several", "quay.io/a/b:1", `quay.io/a/b@${digest},quay.io/a/b@${other}`, digest],
+    ["one of Docker Hub", "docker.io/library/b:1", `docker.io/library/b@${digest}`, digest],
+    ["the first where the reference is an id", "ab".repeat(32), `quay.io/a/b@${digest}`, digest],
+    ["none of another repository", "quay.io/a/b:1", `quay.io/x/b@${other}`, undefined],
+    ["none besides the reference's own", `quay.io/a/b@${other}`, `quay.io/a/b@${digest}`, undefined],
+    ["none in other text", "quay.io/a/b:1", `quay.io/a/b@sha256:12,quay.io/a/b:2,@${digest},[]`, undefined],
+    ["none in nothing", "quay.io/a/b:1", "", undefined],
+  ] as const) {
+    test(`of the digests that CRI-O tells takes ${what}`, () => {
+      const annotations = { [crio]: reference, "io.kubernetes.cri-o.ImageRepoDigests": digests };
+      expect(infoOf({ annotations }).imageDigest).toBe(expected);
+      expect(infoOf({ annotations, image: { digest: "sha256:told" } }).imageDigest).toBe("sha256:told");
+    });
+  }
+
+  for (const [text, name] of [
+    ["k8s_web_pod_default_0b1c_0", "web"],
+    ["k8s_web_pod_default_0b1c", ""],
+    ["k8s_we_b_pod_default_0b1c_0", ""],
+    ["web", ""],
+    ["", ""],
+  ] as const) {
+    test(`finds the name ${JSON.stringify(name)} in CRI-O's ${JSON.stringify(text)}, where no label has it`, () => {
+      const annotations = { "io.kubernetes.cri-o.ContainerName": text };
+      expect(infoOf({ annotations }).name).toBe(name);
+      expect(infoOf({ annotations, labels: { "io.kubernetes.container.name": "label" } }).name).toBe("label");
+    });
+  }
+
   test("makes do with nothing", () => {
     expect(infoOf({})).toEqual({
       id: "",

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -149,6 +150,53 @@ describe("Sessions", () => {
       layerCount: null,
       layers: null,
     });
+  });
+
+  rootTest("an image whose files cannot be told from others is named in the log, once", async () => {
+    await using its = await bench();
+    const root = { kind: "mount", fsType: "tmpfs", options: [] } as const;
+    const references = ["app:1", "app:1", "other:1", "app:1", ""];
+    for (const [index, imageReference] of references.entries()) {
+      await using container = await heldContainer({ root });
+      await its.sessions.start(info(`c${index}`, container, { imageReference }), its.config(), runtime);
+      await its.sessions.stop(`c${index}`);
+    }
+    const why = "files made at run time are listed as well, since the root file system is tmpfs, not overlay";
+    expect(its.lines.filter((line) => line.startsWith("warn"))).toEqual([
+      `warn image "app:1": ${why}`,
+      `warn image "other:1": ${why}`,
+      `warn container "web": ${why}`,
+    ]);
+    expect(its.sessions.counts()).toMatchObject({ traced: 5, unfiltered: 5 });
+  });
+
+  rootTest("nothing is said where files made at run time are wanted, or are told from others", async () => {
+    await using its = await bench();
+    await using container = await heldContainer({ root: { kind: "mount", fsType: "tmpfs", options: [] } });
+    await its.sessions.start(info("c1", container), its.config({ runtimeFiles: true }), runtime);
+    await its.sessions.stop("c1");
+    await its.start("c2");
+    await its.sessions.stop("c2");
+    expect(its.lines.filter((line) => !line.startsWith("info"))).toEqual([]);
+    expect(its.sessions.counts()).toMatchObject({ traced: 2, unfiltered: 0 });
+  });
+
+  rootTest("layers that are out of sight are said in the log, with what is missing", async () => {
+    await using its = await bench();
+    const layer = its.folder.at("layer");
+    mkdirSync(layer);
+    await using container = await heldContainer({ root: { kind: "overlay", layers: [layer] } });
+    renameSync(layer, its.folder.at("elsewhere"));
+    await its.sessions.start(info("c1", container), its.config(), runtime);
+    await container.tell("write", "/file", "text");
+    await container.tell("open", "/file");
+    await its.sessions.stop("c1");
+    const why = `the overlay's layers are not visible in this mount namespace (no "${layer}")`;
+    expect(its.lines[0]).toBe(
+      `warn image "docker.io/library/nginx:latest": files made at run time are listed as well, since ${why}`,
+    );
+    expect(list(its.folder)).toBe("/file\n");
+    expect(json(its.folder).filter).toEqual({ kind: "none", why });
   });
 
   rootTest("two containers of one image with overwrite = false: the first one's list is kept", async () => {
