@@ -9,6 +9,7 @@ import { ExitCode, makeCommand } from "./command.ts";
 import { parseDuration } from "./duration.ts";
 import { LeftOut } from "./left-out.ts";
 import { asOne, inputFlags, parseCount, readInputs } from "./list-inputs.ts";
+import { OutputFile } from "./output-file.ts";
 import { parseSize } from "./size.ts";
 import { writeText } from "./text-sink.ts";
 import { UsageError } from "./usage.ts";
@@ -64,6 +65,7 @@ export const exportCommand = makeCommand({
     const limits = limitsOf(flags);
     const manifestDigest = digestOf(flags["manifest-digest"]);
     const layerIndex = layerOf(flags["layer-index"]);
+    await using output = await OutputFile.openIfNamed(flags.output);
     const run = asOne(readInputs(flags._, flags["persist-dir"], { least: 1, usage: USAGE }));
     const files = [...limitFiles(run.files, limits)];
     const { name, reference, digest } = run.origin;
@@ -80,7 +82,7 @@ export const exportCommand = makeCommand({
       process.stderr.write(leftOut.describe());
       throw new Error(emptyReason(run.files.length, files.length, flags.format ?? ""));
     }
-    writeText(prepend(first.value, text), flags.output);
+    await writeText(prepend(first.value, text), output);
     process.stderr.write(leftOut.describe());
     return ExitCode.done;
   },

@@ -14,6 +14,7 @@ const symbols = {
   opt_raise_nofile: { args: [], returns: "i32" },
   opt_set_cloexec: { args: ["i32"], returns: "i32" },
   opt_lock: { args: ["i32"], returns: "i32" },
+  opt_link_file: { args: ["i32", "ptr"], returns: "i32" },
   opt_get_xattr: { args: ["ptr", "ptr", "ptr", "u32"], returns: "i32" },
   opt_send_datagram: { args: ["ptr", "ptr", "u32"], returns: "i32" },
   opt_exec_held: { args: ["ptr", "ptr", "i32", "ptr"], returns: "i32" },
@@ -72,6 +73,8 @@ export interface Shim {
   setCloseOnExec(fd: number): void;
   /** Locks an open file until it is closed, unless another process has; returns whether it could. Does not wait. */
   lock(fd: number): boolean;
+  /** Gives an open file a name, also one that was made without; `path` as `node:fs` takes it. Throws SyscallError. */
+  linkFile(fd: number, path: string): void;
   /** An extended attribute of the file itself, or undefined. Paths and values are latin1. */
   readXattr(path: string, name: string): string | undefined;
   /** Sends a datagram to a unix socket without ever waiting. Returns whether it was taken. */
@@ -113,6 +116,8 @@ export function loadShim(): Shim {
     raiseOpenFileLimit: () => check("raise the limit of open files", native.opt_raise_nofile()),
     setCloseOnExec: (fd) => void check(`set FD_CLOEXEC on descriptor ${fd}`, native.opt_set_cloexec(fd)),
     lock: (fd) => native.opt_lock(fd) === 0,
+    linkFile: (fd, path) =>
+      void check(`link a file as ${path}`, native.opt_link_file(fd, Buffer.from(`${path}\0`))),
     readXattr(path, name) {
       const value = Buffer.alloc(256);
       const length = native.opt_get_xattr(cString(path), cString(name), value, value.byteLength);
