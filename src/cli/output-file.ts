@@ -55,7 +55,7 @@ export class OutputFile implements AsyncDisposable {
 
   /** Makes it durable and puts it in its place. Rejects with SyscallError. */
   finish(): Promise<void> {
-    return this.#told(this.#output.finish());
+    return this.#told(this.#output.sync().then(() => this.#output.finish()));
   }
 
   async #told(work: Promise<void>): Promise<void> {
@@ -104,5 +104,6 @@ async function openStream(path: string): Promise<Output> {
 
 /** Of what has its place already. */
 function asOutput(write: Output["write"], close = async (): Promise<void> => {}): Output {
-  return { write, finish: async () => {}, [Symbol.asyncDispose]: close };
+  const nothing = async (): Promise<void> => {};
+  return { write, sync: nothing, finish: nothing, [Symbol.asyncDispose]: close };
 }

@@ -6,6 +6,7 @@ import { Answers } from "../status/answers.ts";
 import { metricsOf } from "../status/metrics.ts";
 import { formatStatus, formatStatusLine, type Status } from "../status/status.ts";
 import { StatusFile } from "../status/status-file.ts";
+import type { LinkFile } from "../sys/file-place.ts";
 import type { PluginLog } from "./log.ts";
 
 const WRITE_EVERY_MS = 15_000;
@@ -25,6 +26,7 @@ interface Output {
 export class PluginStatus {
   readonly #log: PluginLog;
   readonly #tracing: TracingThread | undefined;
+  readonly #linkFile: LinkFile | undefined;
   readonly #startedAt = new Date(performance.timeOrigin);
   readonly #answers = new Answers();
   #runtime: RuntimeInfo = { name: "", version: "" };
@@ -36,9 +38,10 @@ export class PluginStatus {
   #written = "";
   #writtenAtMs = 0;
 
-  constructor(log: PluginLog, tracing: TracingThread | undefined) {
+  constructor(log: PluginLog, tracing: TracingThread | undefined, linkFile: LinkFile | undefined) {
     this.#log = log;
     this.#tracing = tracing;
+    this.#linkFile = linkFile;
   }
 
   /** Says where the figures go from now on. */
@@ -46,11 +49,12 @@ export class PluginStatus {
     const paths = JSON.stringify([statusFile, metricsFile]);
     if (paths === this.#paths) return;
     this.#paths = paths;
-    const log = this.#log;
     this.#outputs = [
       { path: statusFile, format: formatStatus },
       { path: metricsFile, format: (status: Status) => prometheusText(metricsOf(status)) },
-    ].flatMap(({ path, format }) => (path === "" ? [] : [{ file: new StatusFile(path, log), format }]));
+    ].flatMap(({ path, format }) => {
+      return path === "" ? [] : [{ file: new StatusFile(path, this.#log, this.#linkFile), format }];
+    });
     clearInterval(this.#timer);
     if (this.#outputs.length === 0) return;
     this.#timer = setInterval(() => void this.#writeChanged(), WRITE_EVERY_MS);

@@ -60,7 +60,7 @@ export async function runAsPlugin(flags: PluginFlags): Promise<void> {
   if (shim !== undefined && "fd" in source) attempt(() => shim.setCloseOnExec(source.fd), log);
   const tracing = await startTracing(shim, obstacle, launch, log);
   outliveMistakes(log);
-  const status = new PluginStatus(log, tracing);
+  const status = new PluginStatus(log, tracing, shim?.linkFile);
   process.on("SIGUSR1", () => void status.report());
   process.on("SIGHUP", () => log.reopen());
   const plugin = new Plugin({ launch, config, flags: own, log, tracing, status });

@@ -23,7 +23,7 @@ const O_TMPFILE = 0o20200000;
 const PERMISSION_BITS = 0o777;
 
 /**
- * Begins the new content of a regular file, which gets into its place whole and durable; mode and owner of an older
+ * Begins the new content of a regular file, which gets into its place as a whole; mode and owner of an older
  * file stay. Makes sure that this will work, and changes nothing yet. Rejects with the system's error.
  *
  * SIGKILL leaves nothing behind, whenever it comes, but for two cases, in which it leaves one hidden file:

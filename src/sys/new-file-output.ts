@@ -16,8 +16,11 @@ export class UnnamedFile implements Output {
     return writeFully(this.#file, bytes);
   }
 
+  sync(): Promise<void> {
+    return syncData(this.#file);
+  }
+
   async finish(): Promise<void> {
-    await syncData(this.#file);
     await this.#place.take(this.#file);
   }
 
@@ -54,10 +57,13 @@ export class NamedFile implements Output {
     await writeFully(await this.#open(), bytes);
   }
 
+  async sync(): Promise<void> {
+    await syncData(await this.#open());
+  }
+
   async finish(): Promise<void> {
     const file = await this.#open();
     await this.#takeOver(file);
-    await syncData(file);
     await rename(this.#place.ownHidden, this.#place.path);
     this.#file = undefined;
     await file.close();

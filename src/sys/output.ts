@@ -5,7 +5,9 @@ import { errorCode } from "./errno.ts";
 export interface Output extends AsyncDisposable {
   /** Rejects with the system's error. Never two at a time. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Makes them durable and puts them into their place. Rejects with the system's error. */
+  /** Waits until they are on the disk, where they are of a kind that gets there. Rejects with the system's error. */
+  sync(): Promise<void>;
+  /** Puts them into their place. Rejects with the system's error. */
   finish(): Promise<void>;
 }
 
@@ -24,9 +26,13 @@ export class OverwrittenFile implements Output {
     await writeFully(this.#file, bytes);
   }
 
-  async finish(): Promise<void> {
+  async sync(): Promise<void> {
     await this.#empty();
     await syncData(this.#file);
+  }
+
+  async finish(): Promise<void> {
+    await this.#empty();
   }
 
   async #empty(): Promise<void> {
@@ -46,7 +52,7 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array): Promise<v
   }
 }
 
-/** Waits until the bytes are on the disk, if they are of a kind that gets there. Rejects with the system's error. */
+/** Waits for the disk, if the file is on one. Rejects with the system's error. */
 export async function syncData(file: FileHandle): Promise<void> {
   await file.datasync().catch((error: unknown) => {
     const code = errorCode(error);
