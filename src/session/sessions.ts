@@ -4,8 +4,9 @@ import type { LayerReader } from "../image/layers.ts";
 import { parseReference } from "../image/reference.ts";
 import type { Log } from "../log.ts";
 import { type MergeLists, MergeQueue } from "../record/merge-queue.ts";
-import type { Existing } from "../record/result-files.ts";
-import { resultName, workloadResultName } from "../record/result-name.ts";
+import { lookUpName, type NameChoice } from "../record/name-on-disk.ts";
+import type { Existing, ResultTarget } from "../record/result-files.ts";
+import { exclude, otherName, resultName, workloadResultName } from "../record/result-name.ts";
 import { findStanding } from "../record/standing.ts";
 import { TracingCounters, type TracingCounts } from "../status/counters.ts";
 import { messageOf } from "../sys/errno.ts";
@@ -45,11 +46,15 @@ const TIDY_UP_AFTER_MS = 500;
 
 /** One container's place in the table. */
 type Slot =
-  /** The mark is being set, or it is being found out whether to trace at all. `stopped`: it ended meanwhile. */
-  | { readonly kind: "starting"; readonly name: string; stopped: boolean }
+  /**
+   * The mark is being set, or it is being found out whether to trace at all. `stopped`: it ended meanwhile. `nameOnDisk`
+   * is the name or, where that cannot be had, the other one; undefined until that is known.
+   */
+  | { readonly kind: "starting"; readonly name: string; nameOnDisk?: string; stopped: boolean }
   | {
       readonly kind: "recording";
       readonly name: string;
+      readonly nameOnDisk?: string;
       readonly session: Session;
       readonly timer: Timer | undefined;
     };
@@ -125,11 +130,16 @@ export class Sessions {
     const name = nameFor(container, config);
     if (this.#slots.has(container.id) || !isSelected(container, config)) return;
     if ([...this.#slots.values()].some((slot) => slot.name === name)) return;
-    if ((await findStanding({ directory: config.persistDir, name })) !== "none") return;
+    const choice = await lookUpName(config.persistDir, name);
     const slot: Slot = { kind: "starting", name, stopped: false };
     this.#slots.set(container.id, slot);
+    this.#settleName(slot, choice);
     try {
-      const options = await this.#optionsFor(container, name, "keep", config, runtime);
+      if ((await findStanding(placeOf(slot, config))) !== "none") {
+        this.#release(container.id, slot);
+        return;
+      }
+      const options = await this.#optionsFor(container, slot, "keep", config, runtime);
       const limits = { timeoutMs: JOIN_TIMEOUT_MS, hostRoot: "refuse" } as const;
       this.#record(slot, await Session.join(options, limits), config);
       this.#counters.joined();
@@ -187,7 +197,7 @@ export class Sessions {
       this.#release(container.id, slot);
       return;
     }
-    const options = await this.#optionsFor(container, slot.name, existing, config, runtime);
+    const options = await this.#optionsFor(container, slot, existing, config, runtime);
     try {
       const remainingMs = deadlineMs - performance.now();
       // The disk, or other starts, took all the time: the container has begun without us, and half a trace is none.
@@ -202,7 +212,7 @@ export class Sessions {
 
   async #optionsFor(
     container: ContainerInfo,
-    name: string,
+    slot: Slot,
     existing: Existing,
     config: Config,
     runtime: RuntimeInfo,
@@ -215,7 +225,7 @@ export class Sessions {
       container,
       pid,
       runtime,
-      target: { directory: config.persistDir, name, existing },
+      target: { ...placeOf(slot, config), existing },
       // What is for people is rounded: a merge needs the exact numbers.
       csvStyle: config.readable && !config.merge ? "readable" : "exact",
       tracer: this.#tracer,
@@ -232,7 +242,7 @@ export class Sessions {
       timeoutSeconds > 0
         ? setTimeout(() => void this.#end(slot, "timeout"), timeoutSeconds * 1000)
         : undefined;
-    const slot: Slot & { kind: "recording" } = { kind: "recording", name: starting.name, session, timer };
+    const slot: Slot & { kind: "recording" } = { ...starting, kind: "recording", session, timer };
     const older = merge ? [] : this.#recordingsOf(starting.name);
     this.#slots.set(container.id, slot);
     // Of several that start at once more than one may be on its way to its end.
@@ -243,23 +253,37 @@ export class Sessions {
   /** What becomes of an older result of that name; undefined when that is to stay as it is, which is logged. */
   async #existingFor(
     container: ContainerInfo,
-    slot: Slot,
-    { merge, overwrite, persistDir: directory }: Config,
+    slot: Slot & { kind: "starting" },
+    config: Config,
   ): Promise<Existing | undefined> {
+    const { merge, overwrite } = config;
+    // Of several that start at once the first one sees none.
+    const other = [...this.#slots.values()].some((each) => each !== slot && each.name === slot.name);
+    // A disk that does not answer is not waited for: no list there can be replaced by one that is to keep it.
+    const patience = Bun.sleep(DISK_PATIENCE_MS);
+    const choice = lookUpName(config.persistDir, slot.name);
+    this.#settleName(slot, (await Promise.race([choice, patience])) ?? "either");
     if (merge) return "merge";
     if (overwrite) return "replace";
-    const { name } = slot;
-    const other = [...this.#slots.values()].some((each) => each !== slot && each.name === name);
-    // A disk that does not answer is not waited for: no list there can be replaced by one that is to keep it.
-    const unknown = Bun.sleep(DISK_PATIENCE_MS).then(() => "none" as const);
-    const standing = other ? "whole" : await Promise.race([findStanding({ directory, name }), unknown]);
+    const place = placeOf(slot, config);
+    const standing = other ? "whole" : ((await Promise.race([findStanding(place), patience])) ?? "none");
     if (standing === "none") return "keep";
     if (standing === "broken") return "replace";
     const state = other ? "is being recorded by another container" : "exists";
     this.#options.log.info(
-      `${label(container)} is not traced: ${directory}/${name} ${state} and is kept (overwrite = false)`,
+      `${label(container)} is not traced: ${place.directory}/${place.name} ${state} and is kept (overwrite = false)`,
     );
     return undefined;
+  }
+
+  /** Of two results that begin at once, and would exclude each other, the second one has another name. */
+  #settleName(slot: Slot & { kind: "starting" }, choice: NameChoice): void {
+    const { name } = slot;
+    const isExcluded = [...this.#slots.values()].some(
+      (each) => each.nameOnDisk !== undefined && exclude(each.nameOnDisk, name),
+    );
+    const hasToGiveWay = choice === "other" || (choice === "either" && isExcluded);
+    slot.nameOnDisk = (hasToGiveWay ? otherName(name) : undefined) ?? name;
   }
 
   #recordingsOf(name: string): (Slot & { kind: "recording" })[] {
@@ -310,6 +334,14 @@ interface Begin {
   readonly config: Config;
   readonly runtime: RuntimeInfo;
   readonly deadlineMs: number;
+}
+
+/** Where the result of a container lies. */
+function placeOf(
+  { name, nameOnDisk = name }: Slot,
+  { persistDir }: Config,
+): Pick<ResultTarget, "directory" | "name"> {
+  return { directory: persistDir, name: nameOnDisk };
 }
 
 function nameFor(container: ContainerInfo, { listPer }: Config): string {
