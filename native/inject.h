@@ -36,6 +36,7 @@ bool opt_injected(const char *call, const char *function);
 #define getrlimit(...) OPT_MAY_FAIL(-1, getrlimit, __VA_ARGS__)
 #define ioctl(...) OPT_MAY_FAIL(-1, ioctl, __VA_ARGS__)
 #define lgetxattr(...) OPT_MAY_FAIL(-1, lgetxattr, __VA_ARGS__)
+#define linkat(...) OPT_MAY_FAIL(-1, linkat, __VA_ARGS__)
 #define mmap(...) OPT_MAY_FAIL(MAP_FAILED, mmap, __VA_ARGS__)
 #define open(...) OPT_MAY_FAIL(-1, open, __VA_ARGS__)
 #define poll(...) OPT_MAY_FAIL(-1, poll, __VA_ARGS__)

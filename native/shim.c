@@ -793,6 +793,15 @@ int32_t opt_peer_pid(int32_t fd)
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0 ? -errno : peer.pid;
 }
 
+int32_t opt_link_file(int32_t fd, const char *path)
+{
+	char open_file[sizeof("/proc/self/fd/") + 11];
+
+	/* By its descriptor alone (AT_EMPTY_PATH) it would take CAP_DAC_READ_SEARCH. */
+	snprintf(open_file, sizeof(open_file), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, open_file, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+}
+
 int32_t opt_get_xattr(const char *path, const char *name, void *value, uint32_t size)
 {
 	ssize_t length = lgetxattr(path, name, value, size);

@@ -106,6 +106,12 @@ int32_t opt_lock(int32_t fd);
 int32_t opt_peer_pid(int32_t fd);
 
 /*
+ * Gives the open file `fd` the name `path`: one that O_TMPFILE has made without a name,
+ * too. -EEXIST where something has that name. Needs /proc. May wait for the disk.
+ */
+int32_t opt_link_file(int32_t fd, const char *path);
+
+/*
  * Reads an extended attribute of the file itself at `path`, links not followed.
  * Returns its length and stores at most `size` bytes; -ENODATA if there is none.
  * May wait for the disk.

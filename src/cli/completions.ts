@@ -1,4 +1,7 @@
+import { toLatin1 } from "../formats/utf8.ts";
 import { type Command, ExitCode, makeCommand } from "./command.ts";
+import { OutputFile } from "./output-file.ts";
+import { writeText } from "./text-sink.ts";
 import { UsageError } from "./usage.ts";
 
 /** A command as a shell's completion knows it. */
@@ -13,17 +16,21 @@ export function completionsCommand(commands: Readonly<Record<string, () => Promi
   return makeCommand({
     name: "completions",
     description: "Print the completion script for bash, zsh or fish",
-    args: { shell: { type: "positional", required: false, description: "bash, zsh or fish" } },
-    usage: ["bash|zsh|fish"],
+    args: {
+      shell: { type: "positional", required: false, description: "bash, zsh or fish" },
+      output: { type: "string", alias: "o", valueHint: "FILE", description: "Write to this file" },
+    },
+    usage: ["bash|zsh|fish [FLAGS]"],
     examples: [
-      ["optimizer completions bash > /etc/bash_completion.d/optimizer", "for all users of bash"],
+      ["optimizer completions bash -o /etc/bash_completion.d/optimizer", "for all users of bash"],
       ["optimizer completions fish > ~/.config/fish/completions/optimizer.fish", "for yourself, in fish"],
     ],
-    async run({ shell }) {
+    async run({ shell, output }) {
       const script = Object.hasOwn(scripts, shell ?? "") ? scripts[shell as keyof typeof scripts] : undefined;
       if (script === undefined) throw new UsageError(`Name a shell: ${Object.keys(scripts).join(", ")}`);
+      await using file = await OutputFile.openIfNamed(output);
       const all = Object.entries(commands).map(async ([name, load]) => ({ name, ...(await load()) }));
-      process.stdout.write(script(await Promise.all(all)));
+      await writeText([toLatin1(script(await Promise.all(all)))], file);
       return ExitCode.done;
     },
   });

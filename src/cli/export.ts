@@ -3,12 +3,14 @@ import type { ListContext, ListFormat } from "../formats/format.ts";
 import { type ListFormatName, listFormats } from "../formats/formats.ts";
 import { toLatin1 } from "../formats/utf8.ts";
 import { filesBelow } from "../image/files-below.ts";
+import { parseReference } from "../image/reference.ts";
 import { type Limits, limitFiles } from "../lists/limit.ts";
 import { nearest } from "../nearest.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 import { parseDuration } from "./duration.ts";
 import { LeftOut } from "./left-out.ts";
 import { asOne, inputFlags, parseCount, readInputs } from "./list-inputs.ts";
+import { OutputFile } from "./output-file.ts";
 import { parseSize } from "./size.ts";
 import { writeText } from "./text-sink.ts";
 import { UsageError } from "./usage.ts";
@@ -30,6 +32,11 @@ export const exportCommand = makeCommand({
       description: "Only the first files of that size: 20M",
     },
     within: { type: "string", valueHint: "TIME", description: "Only files opened within that time: 10s" },
+    image: {
+      type: "string",
+      valueHint: "REF",
+      description: "The image that the pods run, where the record has none or another (nydus-annotation)",
+    },
     "manifest-digest": {
       type: "string",
       valueHint: "DIGEST",
@@ -62,13 +69,15 @@ export const exportCommand = makeCommand({
   async run(flags) {
     const format = findFormat(flags.format);
     const limits = limitsOf(flags);
+    const image = imageOf(flags.image);
     const manifestDigest = digestOf(flags["manifest-digest"]);
     const layerIndex = layerOf(flags["layer-index"]);
+    await using output = await OutputFile.openIfNamed(flags.output);
     const run = asOne(readInputs(flags._, flags["persist-dir"], { least: 1, usage: USAGE }));
     const files = [...limitFiles(run.files, limits)];
     const { name, reference, digest } = run.origin;
     const context: ListContext = {
-      image: { reference: bytes(reference ?? name), digest: manifestDigest ?? digest },
+      image: { reference: bytes(image ?? reference ?? name), digest: manifestDigest ?? digest },
       layerIndex,
       nodePath: bytes(flags["node-path"]),
       filesBelow: flags.rootfs === undefined ? undefined : filesBelow(flags.rootfs),
@@ -80,7 +89,7 @@ export const exportCommand = makeCommand({
       process.stderr.write(leftOut.describe());
       throw new Error(emptyReason(run.files.length, files.length, flags.format ?? ""));
     }
-    writeText(prepend(first.value, text), flags.output);
+    await writeText(prepend(first.value, text), output);
     process.stderr.write(leftOut.describe());
     return ExitCode.done;
   },
@@ -110,6 +119,12 @@ function limitsOf(flags: {
     bytes: bytes === undefined ? undefined : parseSize("--limit-bytes", bytes),
     withinUs: within === undefined ? undefined : parseDuration("--within", within) * 1000,
   };
+}
+
+/** As it was typed: what compares it knows no short forms that we could tell. */
+function imageOf(text: string | undefined): string | undefined {
+  if (text === undefined || parseReference(text) !== undefined) return text;
+  throw new UsageError(`--image must be an image such as docker.io/library/nginx:latest, not "${text}"`);
 }
 
 function digestOf(text: string | undefined): string | undefined {

@@ -1,13 +1,7 @@
-import { csvHeader } from "../formats/csv.ts";
-import { exactRow } from "../formats/csv-table.ts";
-import { isListable, listLine } from "../formats/list.ts";
-import type { ListedFile } from "../formats/listed-file.ts";
-import { toLatin1 } from "../formats/utf8.ts";
-import { type MergedRun, mergeRuns } from "../lists/merge.ts";
-import { formatMergedRecord } from "../lists/merged-record.ts";
-import { version } from "../version.ts";
+import { mergeRuns } from "../lists/merge.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 import { inputFlags, readInputs } from "./list-inputs.ts";
+import { listLines, MergeOutput } from "./merge-output.ts";
 import { writeText } from "./text-sink.ts";
 import { UsageError } from "./usage.ts";
 
@@ -40,34 +34,16 @@ export const mergeCommand = makeCommand({
   ],
   async run(flags) {
     const minRuns = parseMinRuns(flags["min-runs"] ?? "1");
+    await using output = flags.output === undefined ? undefined : await MergeOutput.open(flags.output);
     const merged = mergeRuns(readInputs(flags._, flags["persist-dir"], { least: 1, usage: USAGE }), minRuns);
     if (merged.files.length === 0) {
       throw new Error(`Nothing is left: no file was opened in ${minRuns(merged.merged.runs)} runs`);
     }
-    if (flags.output === undefined) writeText(lines(merged.files), undefined);
-    else writeResult(merged, flags.output);
+    if (output === undefined) await writeText(listLines(merged.files), undefined);
+    else await output.write(merged);
     return merged.origin.complete === false ? ExitCode.incomplete : ExitCode.done;
   },
 });
-
-/** The record goes last: with it the three belong together again. */
-function writeResult(merged: MergedRun, path: string): void {
-  if (/\.(?:csv|json)$/.test(path)) {
-    throw new UsageError(`${path} would be taken for the companion of another list; choose another name`);
-  }
-  writeText(lines(merged.files), path);
-  writeText(rows(merged.files), `${path}.csv`);
-  writeText([toLatin1(formatMergedRecord(merged, version))], `${path}.json`);
-}
-
-function* lines(files: readonly ListedFile[]): Generator<string> {
-  for (const { path } of files) if (isListable(path)) yield listLine(path);
-}
-
-function* rows(files: readonly ListedFile[]): Generator<string> {
-  yield csvHeader;
-  for (const file of files) yield exactRow(file);
-}
 
 /** How many of so many runs are enough. Throws UsageError. */
 function parseMinRuns(text: string): (all: number) => number {

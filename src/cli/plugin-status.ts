@@ -9,6 +9,7 @@ import { metricsOf } from "../status/metrics.ts";
 import type { Problem } from "../status/problem.ts";
 import { formatStatus, formatStatusLine, type PluginIdentity, type Status } from "../status/status.ts";
 import { StatusFile } from "../status/status-file.ts";
+import type { LinkFile } from "../sys/file-place.ts";
 import type { PluginLog } from "./log.ts";
 import { StatusSocket } from "./status-socket.ts";
 
@@ -36,6 +37,8 @@ export interface PluginStatusOptions {
   /** Undefined where this host cannot be traced; `unable` says why. */
   readonly tracing: TracingThread | undefined;
   readonly unable: string;
+  /** Gives files their names; undefined where there is no shim. */
+  readonly linkFile: LinkFile | undefined;
 }
 
 /** What the plugin's configuration says of its status. */
@@ -76,11 +79,13 @@ export class PluginStatus {
     const paths = JSON.stringify([statusFile, metricsFile]);
     if (paths === this.#paths) return;
     this.#paths = paths;
-    const { log } = this.#options;
+    const { log, linkFile } = this.#options;
     this.#outputs = [
       { path: statusFile, format: formatStatus },
       { path: metricsFile, format: (status: Status) => prometheusText(metricsOf(status)) },
-    ].flatMap(({ path, format }) => (path === "" ? [] : [{ file: new StatusFile(path, log), format }]));
+    ].flatMap(({ path, format }) => {
+      return path === "" ? [] : [{ file: new StatusFile(path, log, linkFile), format }];
+    });
     clearInterval(this.#timer);
     if (this.#outputs.length === 0) return;
     this.#timer = setInterval(() => void this.#writeChanged(), WRITE_EVERY_MS);

@@ -66,7 +66,13 @@ export async function runAsPlugin(flags: PluginFlags, signals: PluginSignals): P
   const { tracing, unable } = await startTracing(shim, obstacle, launch, log);
   outliveMistakes(log);
   const { idx, name, kind } = launch;
-  const status = new PluginStatus({ log, plugin: { idx, name, launch: kind }, tracing, unable });
+  const status = new PluginStatus({
+    log,
+    plugin: { idx, name, launch: kind },
+    tracing,
+    unable,
+    linkFile: shim?.linkFile,
+  });
   signals.answer("SIGUSR1", () => void status.report());
   signals.answer("SIGHUP", () => log.reopen());
   const plugin = new Plugin({ launch, config, flags: own, log, shim, tracing, status });

@@ -1,22 +1,21 @@
 import { writeAll } from "../sys/terminal.ts";
-import { OutputFile } from "./output-file.ts";
+import type { OutputFile } from "./output-file.ts";
 
 /** So much text makes one write. */
 const WRITE_CHARS = 1 << 20;
 
 /** Writes latin1 text to stdout, or to a file that appears when all of it is written. */
-export function writeText(text: Iterable<string>, path: string | undefined): void {
-  using file = path === undefined ? undefined : new OutputFile(path);
+export async function writeText(text: Iterable<string>, file: OutputFile | undefined): Promise<void> {
   let pending = "";
-  const flush = (): void => {
+  const flush = async (): Promise<void> => {
     if (file === undefined) writeAll(Buffer.from(pending, "latin1"));
-    else file.append(pending);
+    else await file.append(pending);
     pending = "";
   };
   for (const piece of text) {
     pending += piece;
-    if (pending.length >= WRITE_CHARS) flush();
+    if (pending.length >= WRITE_CHARS) await flush();
   }
-  flush();
-  file?.finish();
+  await flush();
+  await file?.finish();
 }

@@ -1,10 +1,10 @@
 import type { ParsedArgs } from "citty";
 import { findContainer } from "../find/find.ts";
 import { waitForContainer } from "../find/wait.ts";
-import { writeAll } from "../sys/terminal.ts";
 import { ExitCode, makeCommand } from "./command.ts";
 import { parseDuration } from "./duration.ts";
 import { OutputFile } from "./output-file.ts";
+import { writeText } from "./text-sink.ts";
 import { formatReport, formatSummary, type ReportFormat } from "./trace-report.ts";
 import { runTrace, type TraceRun } from "./trace-run.ts";
 import type { TargetOptions } from "./trace-target.ts";
@@ -55,9 +55,9 @@ export const traceCommand = makeCommand({
     ["optimizer trace --rootfs ./rootfs -- nginx -t", "a command in an unpacked image, which stays as it is"],
   ],
   async run(flags, command) {
-    const target = await findTarget(flags, command);
     const format = reportFormat(flags);
-    using output = flags.output === undefined ? undefined : new OutputFile(flags.output);
+    await using output = await OutputFile.openIfNamed(flags.output);
+    const target = await findTarget(flags, command);
     const run = await runTrace({
       target,
       timeoutMs: flags.timeout === undefined ? undefined : parseDuration("--timeout", flags.timeout),
@@ -67,11 +67,7 @@ export const traceCommand = makeCommand({
       quiet: flags.quiet ?? false,
     });
     const text = formatReport(run.report, format ?? (output === undefined ? "table" : "list"));
-    if (output === undefined) writeAll(Buffer.from(text, "latin1"));
-    else {
-      output.append(text);
-      output.finish();
-    }
+    await writeText([text], output);
     if (!flags.quiet) process.stderr.write(formatSummary(run.report));
     return exitCode(run);
   },

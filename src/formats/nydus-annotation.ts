@@ -13,7 +13,7 @@ export const nydusAnnotation: ListFormat = {
       throw new Error("the path of the list on the nodes must be absolute and UTF-8: --node-path /FILE");
     }
     if (image.reference === undefined) {
-      throw new Error("the image of the list is not known: export a result of the plugin, not a bare list");
+      throw new Error("the list does not say which image it is of: --image REF, the one that the pods run");
     }
     if (files.length > 0) {
       yield `[{"image":${jsonString(image.reference)},"prefetch":${jsonString(nodePath)}}]\n`;

@@ -3,6 +3,12 @@ import { formatReference, type ImageReference } from "../image/reference.ts";
 const COMPONENT_BYTES_MAX = 200; // of the 255 that file systems allow: suffixes come behind
 const UNNAMED = "_unnamed";
 const WORKLOADS = "_workloads";
+const REGISTRIES = "_registries";
+/** Docker's own name for an image of Docker Hub without an organization. */
+const OFFICIAL = "library";
+
+/** Before the image: `_workloads`, namespace, workload, container. */
+const OWNER_PARTS = 4;
 
 /** A suffix of ours at the end of a tag would make one image's list another one's companion. */
 const reservedEnding = /\.(?:csv|json)$/;
@@ -40,10 +46,43 @@ export function workloadResultName(
   return [WORKLOADS, ...parts, containerPart(container), imageName(image) ?? UNNAMED].join("/");
 }
 
-/** The image's part of a workload's name, or the whole of any other. */
+/** The image's part of a workload's name, and of one that had to give way; or the whole of any other. */
 export function imagePart(name: string): string {
-  const [first, ...rest] = name.split("/");
-  return first === WORKLOADS && rest.length > 3 ? rest.slice(3).join("/") : name;
+  const { image } = split(name);
+  return image.startsWith(`${REGISTRIES}/`) ? image.slice(REGISTRIES.length + 1) : image;
+}
+
+/** What is a name and a tag, and a registry and its port as well: `localhost:5000`, and `postgres:16` too. */
+const ambiguousPart = /^[a-z0-9]+(?:(?:\.|-+)[a-z0-9]+)*:\d+$/;
+
+/**
+ * The list of an image `host:5000` is a file, and the lists of the registry `host:5000` are in a folder of that name.
+ * Where the first one has the place, the second one has this name: `library/host:5000`, or
+ * `_registries/host:5000/app:1`. Undefined for names to which that cannot happen.
+ */
+export function otherName(name: string): string | undefined {
+  const { owner, image } = split(name);
+  const [first = "", ...rest] = image.split("/");
+  if (!ambiguousPart.test(first)) return undefined;
+  return `${owner}${rest.length === 0 ? OFFICIAL : REGISTRIES}/${image}`;
+}
+
+/** Whether one of two results would be a file where the other one needs a folder. */
+export function exclude(one: string, another: string): boolean {
+  return one.startsWith(`${another}/`) || another.startsWith(`${one}/`);
+}
+
+/** The path, in persist_dir, that a name and its like compete for. */
+export function contestedPath(name: string): string {
+  const { owner, image } = split(name);
+  return owner + image.split("/", 1)[0];
+}
+
+function split(name: string): { readonly owner: string; readonly image: string } {
+  const parts = name.split("/");
+  const isWorkload = parts[0] === WORKLOADS && parts.length > OWNER_PARTS;
+  const owner = isWorkload ? `${parts.slice(0, OWNER_PARTS).join("/")}/` : "";
+  return { owner, image: name.slice(owner.length) };
 }
 
 function imageName(image: ImageReference | undefined): string | undefined {

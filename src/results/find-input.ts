@@ -12,15 +12,23 @@ const ending = /\.(?:csv|json)$/;
  */
 export function findInput(word: string, persistDir: string | undefined): StoredResult {
   const list = ending.test(word) && storedFile(word) !== undefined ? word.replace(ending, "") : word;
-  const result = {
-    name: Buffer.from(list).toString("latin1"),
-    list: storedFile(list),
-    csv: storedFile(`${list}.csv`),
-    json: storedFile(`${list}.json`),
-  };
+  const result = resultAt(list);
   if (result.list !== undefined || result.csv !== undefined) return result;
   if (/^\.{0,2}\//.test(word)) throw new Error(`There is no list ${JSON.stringify(word)}`);
   return findName(word, findResults(findPersistDir(persistDir)), readRecord);
+}
+
+/** Companions lie beside the file that the name leads to, where merge writes them; else beside the name. */
+function resultAt(path: string): StoredResult {
+  const name = Buffer.from(path).toString("latin1");
+  const list = storedFile(path);
+  const own = list === undefined ? {} : companionsOf(list.path.toString());
+  const hasOwn = own.csv !== undefined || own.json !== undefined;
+  return { name, list, ...(hasOwn ? own : companionsOf(path)) };
+}
+
+function companionsOf(list: string): Pick<StoredResult, "csv" | "json"> {
+  return { csv: storedFile(`${list}.csv`), json: storedFile(`${list}.json`) };
 }
 
 function storedFile(path: string): StoredFile | undefined {

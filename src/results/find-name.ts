@@ -1,6 +1,6 @@
 import { formatReference, parseReference } from "../image/reference.ts";
 import { nearest } from "../nearest.ts";
-import { imagePart } from "../record/result-name.ts";
+import { imagePart, otherName } from "../record/result-name.ts";
 import type { StoredResult } from "./find-results.ts";
 import type { StoredRecord } from "./stored-record.ts";
 
@@ -18,8 +18,10 @@ export function findName(
   recordOf: (result: StoredResult) => StoredRecord | string,
 ): StoredResult {
   const names = namesOf(wanted);
-  const exact = results.find(({ name }) => names.includes(name));
-  if (exact !== undefined) return exact;
+  for (const own of names) {
+    const exact = results.find(({ name }) => name === own);
+    if (exact !== undefined) return exact;
+  }
   const ofImage = results.filter(({ name }) => names.includes(imagePart(name)));
   const found = ofImage.length > 0 ? ofImage : findByDigest(wanted, results, recordOf);
   const [first, ...more] = found;
@@ -31,7 +33,7 @@ export function findName(
 
 function notFound(wanted: string, names: readonly string[], results: readonly StoredResult[]): string {
   const known = results.map(({ name }) => imagePart(name));
-  const near = findOtherTag(wanted, known) ?? nearest(names.at(-1) ?? wanted, known);
+  const near = findOtherTag(wanted, known) ?? nearest(familiarOf(wanted)[0] ?? names[1] ?? wanted, known);
   const cure = near === undefined ? "optimizer list shows all" : `did you mean ${JSON.stringify(near)}?`;
   return `No result has the name ${JSON.stringify(wanted)}; ${cure}`;
 }
@@ -48,11 +50,17 @@ function ambiguous(wanted: string, candidates: readonly StoredResult[]): string 
   ].join("\n");
 }
 
-/** Names under which it may be, latin1 as those on disk are; the most usual one last. */
+/** Names under which it may be, latin1 as those on disk are, those first that it may be typed for. */
 function namesOf(wanted: string): string[] {
   const typed = Buffer.from(wanted).toString("latin1").replace(/\/+$/, "");
+  const own = [typed, `_unnamed/${typed}`, ...familiarOf(wanted)];
+  return [...own, ...own.flatMap((name) => otherName(name) ?? [])];
+}
+
+/** The usual name of an image, if it is one. */
+function familiarOf(wanted: string): string[] {
   const image = parseReference(wanted.replace(/^[a-z+-]+:\/\//, "")); // docker://, as skopeo has it
-  return [typed, `_unnamed/${typed}`, ...(image === undefined ? [] : [formatReference(image)])];
+  return image === undefined ? [] : [formatReference(image)];
 }
 
 /** A name of the same image with another tag. */

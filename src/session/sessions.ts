@@ -5,8 +5,9 @@ import { parseReference } from "../image/reference.ts";
 import type { Log } from "../log.ts";
 import { FolderCheck, type FolderProblem, formatFolderProblem, NO_ANSWER } from "../record/folder-check.ts";
 import { type MergeLists, MergeQueue } from "../record/merge-queue.ts";
-import type { Existing } from "../record/result-files.ts";
-import { resultName, workloadResultName } from "../record/result-name.ts";
+import { lookUpName, type NameChoice } from "../record/name-on-disk.ts";
+import type { Existing, ResultTarget } from "../record/result-files.ts";
+import { exclude, otherName, resultName, workloadResultName } from "../record/result-name.ts";
 import { findStanding } from "../record/standing.ts";
 import { TracingCounters, type TracingCounts } from "../status/counters.ts";
 import { messageOf } from "../sys/errno.ts";
@@ -63,11 +64,15 @@ const TIDY_UP_AFTER_MS = 500;
 
 /** One container's place in the table. */
 type Slot =
-  /** The mark is being set, or it is being found out whether to trace at all. `ended`: why it is over meanwhile. */
-  | { readonly kind: "starting"; readonly name: string; ended: EndReason | undefined }
+  /**
+   * The mark is being set, or it is being found out whether to trace at all. `ended`: why it is over meanwhile.
+   * `nameOnDisk` is the name or, where that cannot be had, the other one; undefined until that is known.
+   */
+  | { readonly kind: "starting"; readonly name: string; nameOnDisk?: string; ended: EndReason | undefined }
   | {
       readonly kind: "recording";
       readonly name: string;
+      readonly nameOnDisk?: string;
       readonly session: Session;
       readonly timer: Timer | undefined;
     };
@@ -154,11 +159,16 @@ export class Sessions {
     const name = nameFor(container, config);
     if (this.#slots.has(container.id) || !isSelected(container, config)) return;
     if ([...this.#slots.values()].some((slot) => slot.name === name)) return;
-    if ((await findStanding({ directory: config.persistDir, name })) !== "none") return;
+    const choice = await lookUpName(config.persistDir, name);
     const slot: Slot = { kind: "starting", name, ended: undefined };
     this.#slots.set(container.id, slot);
+    this.#settleName(slot, choice);
     try {
-      const options = await this.#optionsFor(container, name, "keep", config, runtime);
+      if ((await findStanding(placeOf(slot, config))) !== "none") {
+        this.#release(container.id, slot);
+        return;
+      }
+      const options = await this.#optionsFor(container, slot, "keep", config, runtime);
       requirePid(options);
       const limits = { timeoutMs: JOIN_TIMEOUT_MS, hostRoot: "refuse" } as const;
       this.#record(slot, await this.#keepTrackOf(Session.join(options, limits)), config);
@@ -238,7 +248,7 @@ export class Sessions {
       this.#release(container.id, slot);
       return;
     }
-    const options = await this.#optionsFor(container, slot.name, existing, config, runtime);
+    const options = await this.#optionsFor(container, slot, existing, config, runtime);
     try {
       if (blocked !== undefined) throw new Error(blocked);
       requirePid(options);
@@ -255,7 +265,7 @@ export class Sessions {
 
   async #optionsFor(
     container: ContainerInfo,
-    name: string,
+    slot: Slot,
     existing: Existing,
     config: Config,
     runtime: RuntimeInfo,
@@ -267,7 +277,7 @@ export class Sessions {
       container,
       pid: pid ?? NO_PID,
       runtime,
-      target: { directory: config.persistDir, name, existing },
+      target: { ...placeOf(slot, config), existing },
       // What is for people is rounded: a merge needs the exact numbers.
       csvStyle: config.readable && !config.merge ? "readable" : "exact",
       tracer: this.#tracer,
@@ -289,7 +299,7 @@ export class Sessions {
       timeoutSeconds > 0
         ? setTimeout(() => void this.#end(slot, "timeout"), timeoutSeconds * 1000)
         : undefined;
-    const slot: Slot & { kind: "recording" } = { kind: "recording", name: starting.name, session, timer };
+    const slot: Slot & { kind: "recording" } = { ...starting, kind: "recording", session, timer };
     const older = merge ? [] : this.#recordingsOf(starting.name);
     this.#slots.set(container.id, slot);
     // Of several that start at once more than one may be on its way to its end.
@@ -307,21 +317,25 @@ export class Sessions {
   /** What becomes of an older result of that name; undefined when that is to stay as it is, which is logged. */
   async #existingFor(
     container: ContainerInfo,
-    slot: Slot,
-    { merge, overwrite, persistDir: directory }: Config,
+    slot: Slot & { kind: "starting" },
+    config: Config,
   ): Promise<Existing | undefined> {
+    const { merge, overwrite } = config;
+    // Of several that start at once the first one sees none.
+    const other = [...this.#slots.values()].some((each) => each !== slot && each.name === slot.name);
+    // A disk that does not answer is not waited for: no list there can be replaced by one that is to keep it.
+    const patience = Bun.sleep(DISK_PATIENCE_MS);
+    const choice = lookUpName(config.persistDir, slot.name);
+    this.#settleName(slot, (await Promise.race([choice, patience])) ?? "either");
     if (merge) return "merge";
     if (overwrite) return "replace";
-    const { name } = slot;
-    const other = [...this.#slots.values()].some((each) => each !== slot && each.name === name);
-    // A disk that does not answer is not waited for: no list there can be replaced by one that is to keep it.
-    const unknown = Bun.sleep(DISK_PATIENCE_MS).then(() => "none" as const);
-    const standing = other ? "whole" : await Promise.race([findStanding({ directory, name }), unknown]);
+    const place = placeOf(slot, config);
+    const standing = other ? "whole" : ((await Promise.race([findStanding(place), patience])) ?? "none");
     if (standing === "none") return "keep";
     if (standing === "broken") return "replace";
     const state = other ? "is being recorded by another container" : "exists";
     this.#options.log.info(
-      `${label(container)} is not traced: ${directory}/${name} ${state} and is kept (overwrite = false)`,
+      `${label(container)} is not traced: ${place.directory}/${place.name} ${state} and is kept (overwrite = false)`,
     );
     return undefined;
   }
@@ -339,6 +353,16 @@ export class Sessions {
     this.#options.onWritable?.(directory);
   }
 
+  /** Of two results that begin at once, and would exclude each other, the second one has another name. */
+  #settleName(slot: Slot & { kind: "starting" }, choice: NameChoice): void {
+    const { name } = slot;
+    const isExcluded = [...this.#slots.values()].some(
+      (each) => each.nameOnDisk !== undefined && exclude(each.nameOnDisk, name),
+    );
+    const hasToGiveWay = choice === "other" || (choice === "either" && isExcluded);
+    slot.nameOnDisk = (hasToGiveWay ? otherName(name) : undefined) ?? name;
+  }
+
   #recordingsOf(name: string): (Slot & { kind: "recording" })[] {
     return [...this.#slots.values()]
       .filter((slot) => slot.kind === "recording")
@@ -350,7 +374,7 @@ export class Sessions {
     clearTimeout(timer);
     const summary = await session.end(reason);
     if (!this.#release(session.container.id, slot)) return; // another caller waited for the same end
-    this.#counters.ended({ name: slot.name, ...summary });
+    this.#counters.ended({ name: slot.nameOnDisk ?? slot.name, ...summary });
     this.#logEnd(session, summary);
     if (summary.written === "run") this.#merges.add(session.path);
     this.#tidyUpSoon();
@@ -400,6 +424,14 @@ function requirePid({ pid }: SessionOptions): void {
   throw new Error(
     "the runtime does not tell its process (CRI-O does since 1.36), and no cgroup of it has one that can be seen here: mount the host's /sys/fs/cgroup at the same path",
   );
+}
+
+/** Where the result of a container lies. */
+function placeOf(
+  { name, nameOnDisk = name }: Slot,
+  { persistDir }: Config,
+): Pick<ResultTarget, "directory" | "name"> {
+  return { directory: persistDir, name: nameOnDisk };
 }
 
 function nameFor(container: ContainerInfo, { listPer }: Config): string {

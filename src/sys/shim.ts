@@ -15,6 +15,7 @@ const symbols = {
   opt_set_cloexec: { args: ["i32"], returns: "i32" },
   opt_lock: { args: ["i32"], returns: "i32" },
   opt_peer_pid: { args: ["i32"], returns: "i32" },
+  opt_link_file: { args: ["i32", "ptr"], returns: "i32" },
   opt_get_xattr: { args: ["ptr", "ptr", "ptr", "u32"], returns: "i32" },
   opt_send_datagram: { args: ["ptr", "ptr", "u32"], returns: "i32" },
   opt_exec_held: { args: ["ptr", "ptr", "i32", "ptr"], returns: "i32" },
@@ -75,6 +76,8 @@ export interface Shim {
   lock(fd: number): boolean;
   /** The process at the other end of a unix socket; 0 when it lies outside of this pid namespace. */
   peerPid(fd: number): number;
+  /** Gives an open file a name, also one that was made without; `path` as `node:fs` takes it. Throws SyscallError. */
+  linkFile(fd: number, path: string): void;
   /** An extended attribute of the file itself, or undefined. Paths and values are latin1. */
   readXattr(path: string, name: string): string | undefined;
   /** Sends a datagram to a unix socket without ever waiting. Returns whether it was taken. */
@@ -122,6 +125,8 @@ export function loadShim(): Shim {
     setCloseOnExec: (fd) => void check(`set FD_CLOEXEC on descriptor ${fd}`, native.opt_set_cloexec(fd)),
     lock: (fd) => native.opt_lock(fd) === 0,
     peerPid: (fd) => check(`tell the process behind socket ${fd}`, native.opt_peer_pid(fd)),
+    linkFile: (fd, path) =>
+      void check(`link a file as ${path}`, native.opt_link_file(fd, Buffer.from(`${path}\0`))),
     readXattr(path, name) {
       const value = Buffer.alloc(256);
       const length = native.opt_get_xattr(cString(path), cString(name), value, value.byteLength);

@@ -71,14 +71,14 @@ export function printJson(value: unknown): void {
 }
 
 /**
- * Writes bytes to stdout, all of them before it returns: the process may exit then. A reader that has
+ * Writes bytes to stdout, or another descriptor, all of them before it returns: the process may exit then. A reader that has
  * gone (`| head`) has seen enough. (`Bun.write(Bun.stdout)` writes to a file from its beginning, over
  * what a command has printed.)
  */
-export function writeAll(bytes: Uint8Array): void {
+export function writeAll(bytes: Uint8Array, fd = 1): void {
   for (let offset = 0; offset < bytes.byteLength; ) {
     try {
-      offset += writeSync(1, bytes, offset);
+      offset += writeSync(fd, bytes, offset);
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === "EPIPE") return;

@@ -55,6 +55,24 @@ describe("optimizer export", () => {
     ]);
   });
 
+  test("--image tells which image a bare list is of, and wins over a record", async () => {
+    using folder = temporaryFolder();
+    writeFiles(folder, { plain: "/a\n", ...resultFiles("nginx:latest") });
+    const words = ["--format", "nydus-annotation", "--node-path", "/lists/nginx"];
+    const lacking = await runProgram("export", folder.at("plain"), ...words);
+    expect(lacking).toEqual({
+      stdout: "",
+      stderr:
+        "optimizer: the list does not say which image it is of: --image REF, the one that the pods run\n",
+      exitCode: 1,
+    });
+    const image = "localhost:5000/nginx:nydus";
+    for (const list of ["plain", "nginx:latest"]) {
+      const { stdout } = await runProgram("export", folder.at(list), ...words, "--image", image);
+      expect(JSON.parse(stdout)).toEqual([{ image, prefetch: "/lists/nginx" }]);
+    }
+  });
+
   test("names what the format cannot express, and goes on", async () => {
     using folder = temporaryFolder();
     writeFiles(folder, { hostile: "/good\n/caf\xe9\n/end \n/good\nrelative\n" });
@@ -144,6 +162,10 @@ left out 1: blank at the end of the name
     [["x", "--format", "soci", "--limit-bytes", "1T"], "--limit-bytes must be a size such as"],
     [["x", "--format", "soci", "--within", "soon"], "--within must be a duration such as"],
     [["x", "--format", "estargz", "--manifest-digest", "abc"], "--manifest-digest must be sha256: and"],
+    [
+      ["x", "--format", "nydus-annotation", "--image", "No Image"],
+      '--image must be an image such as docker.io/library/nginx:latest, not "No Image"',
+    ],
     [["x", "--format", "estargz", "--layer-index", "-1"], "--layer-index must be a number from 0"],
   ] as const) {
     test(`${words.join(" ") || "without a word"} is wrong usage`, async () => {

@@ -1,10 +1,22 @@
 import { describe, expect } from "bun:test";
-import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { heldContainer } from "../helpers/held-container.ts";
 import { type FakeContainer, fakeContainer } from "../helpers/nri-messages.ts";
-import { preLaunch, type RunningPlugin } from "../helpers/program.ts";
+import { preLaunch, type RunningPlugin, runToEnd } from "../helpers/program.ts";
 import { type ParsedMetrics, parsePrometheus } from "../helpers/prometheus.ts";
 import { rootTest } from "../helpers/root.ts";
+import { makeFifo, makeNullDevice } from "../helpers/special-files.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
@@ -179,17 +191,70 @@ describe("the figures of a plugin", () => {
     expect(said).toEqual([expect.stringContaining(' warn image "docker.io/library/nginx:1": files made')]);
   });
 
-  rootTest("replace a link that somebody planted, and do not follow it", async () => {
+  rootTest("go where a link of root's leads, and leave the link", async () => {
     using folder = temporaryFolder();
-    writeFileSync(folder.at("precious"), "precious");
-    symlinkSync(folder.at("precious"), folder.at("status.json"));
+    writeFileSync(folder.at("real.json"), "old");
+    chmodSync(folder.at("real.json"), 0o604);
+    symlinkSync("real.json", folder.at("status.json"));
+    symlinkSync("new.prom", folder.at("optimizer.prom"));
     await using plugin = await preLaunch();
     await plugin.runtime.handshake(settings(folder));
-    await told(plugin, "the metrics", () => existsSync(folder.at("optimizer.prom")));
+    await told(plugin, "the metrics", () => existsSync(folder.at("new.prom")));
     plugin.runtime.close();
     await plugin.exited;
-    expect(readFileSync(folder.at("precious"), "utf8")).toBe("precious");
+    expect(readlinkSync(folder.at("status.json"))).toBe("real.json");
     expect(status(folder)).toMatchObject({ version: 1 });
+    expect(statSync(folder.at("real.json")).mode & 0o777).toBe(0o604);
+    const links = ["optimizer.prom", "status.json"];
+    expect(readdirSync(folder.path).toSorted()).toEqual(["lists", "new.prom", ...links, "real.json"].sort());
+  });
+
+  rootTest("go into a device and a FIFO as they are, and nobody has to read", async () => {
+    using folder = temporaryFolder();
+    makeFifo(folder.at("status.json"));
+    makeNullDevice(folder.at("optimizer.prom"));
+    await using container = await heldContainer({ root: overlay });
+    await using plugin = await preLaunch();
+    await plugin.runtime.handshake(settings(folder));
+    const traced = await traffic(plugin, container);
+    for (let round = 0; round < 3; round++) process.kill(plugin.pid, "SIGUSR1");
+    await container.tell("open", "/b");
+    await plugin.runtime.event("StopContainer", traced);
+    expect(readFileSync(folder.at("lists", "nginx:1"), "utf8")).toBe("/b\n");
+    const reader = runToEnd(["cat", folder.at("status.json")]);
+    let isRead = false;
+    void reader.then(() => {
+      isRead = true;
+    });
+    await told(plugin, "a reader to get the figures and their end", () => isRead);
+    const texts = (await reader).stdout.trimEnd().split(/(?<=^})\n/m);
+    for (const text of texts) expect(JSON.parse(text)).toMatchObject({ version: 1, pid: plugin.pid });
+    plugin.runtime.close();
+    const log = await plugin.log();
+    expect(log.filter((line) => /status\.json|optimizer\.prom/.test(line))).toEqual([]);
+    expect(await plugin.exited).toBe(0);
+    expect(lstatSync(folder.at("status.json")).isFIFO()).toBe(true);
+    expect(lstatSync(folder.at("optimizer.prom")).isCharacterDevice()).toBe(true);
+    expect(readdirSync(folder.path).toSorted()).toEqual(["lists", "optimizer.prom", "status.json"]);
+  });
+
+  rootTest("are 0644 whatever the umask of the runtime, so that others can read them", async () => {
+    using folder = temporaryFolder();
+    // The plugin may not write to it, nor give it away: it takes the place.
+    writeFileSync(folder.at("status.json"), "", { mode: 0o600 });
+    chownSync(folder.at("status.json"), 1234, 1234);
+    await using plugin = await preLaunch({ before: ["sh", "-c", 'umask 077; exec "$@"', "sh"] });
+    await plugin.runtime.handshake(settings(folder));
+    await told(plugin, "both files", () =>
+      ["status.json", "optimizer.prom"].every(
+        (name) => existsSync(folder.at(name)) && statSync(folder.at(name)).size,
+      ),
+    );
+    for (const name of ["status.json", "optimizer.prom"]) {
+      expect(statSync(folder.at(name)).mode & 0o777).toBe(0o644);
+    }
+    plugin.runtime.close();
+    await plugin.exited;
   });
 
   rootTest("are told of once when their files cannot be written, and harm nothing", async () => {
@@ -213,7 +278,9 @@ describe("the figures of a plugin", () => {
     for (const name of ["status.json", "x.prom"]) {
       const about = log.filter((line) => line.includes(name));
       expect(about).toEqual([
-        expect.stringContaining(` error Cannot write ${folder.at("none", name)}: ENOENT`),
+        expect.stringContaining(
+          ` error Cannot write to ${folder.at("none", name)}: ENOENT: make the folder first`,
+        ),
       ]);
     }
     expect(await plugin.exited).toBe(0);

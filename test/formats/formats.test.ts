@@ -135,7 +135,7 @@ describe("the format nydus-annotation", () => {
     ["no path on the node", { nodePath: undefined }, /--node-path FILE/],
     ["a relative path on the node", { nodePath: "list" }, /must be absolute/],
     ["a path on the node that is not UTF-8", { nodePath: "/\xff" }, /UTF-8/],
-    ["no image", { image: {} }, /image of the list is not known/],
+    ["no image", { image: {} }, /which image it is of: --image REF/],
   ] as const) {
     test(`throws an error with the cure when there is ${what}`, () => {
       expect(() => exported(format, hostileList, context)).toThrow(message);

@@ -28,6 +28,10 @@ describe("parseReference()", () => {
     ["ghcr.io/library/app", "ghcr.io/library/app:latest"],
     ["localhost/app", "localhost/app:latest"],
     ["localhost:5000/app:1", "localhost:5000/app:1"],
+    // Without a slash it is no registry, but an image and its tag.
+    ["localhost:5000", "localhost:5000"],
+    ["docker.io/library/localhost:5000", "localhost:5000"],
+    ["library/localhost:5000", "localhost:5000"],
     ["registry:5000/app", "registry:5000/app:latest"],
     ["127.0.0.1:5000/a/b/c:x", "127.0.0.1:5000/a/b/c:x"],
     ["[2001:db8::1]:5000/app:1", "[2001:db8::1]:5000/app:1"],

@@ -2,7 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import fc from "fast-check";
 import { parseReference } from "../../src/image/reference.ts";
-import { imagePart, resultName, workloadResultName } from "../../src/record/result-name.ts";
+import {
+  exclude,
+  imagePart,
+  otherName,
+  resultName,
+  workloadResultName,
+} from "../../src/record/result-name.ts";
 import { testSeed } from "../helpers/random.ts";
 
 const container = { name: "web", id: "c0ffee" };
@@ -69,11 +75,63 @@ describe("imagePart()", () => {
     ["_workloads/prod/web/app/nginx:latest", "nginx:latest"],
     ["_workloads/prod/web/app/ghcr.io/org/app:1", "ghcr.io/org/app:1"],
     ["_workloads/prod/web/app", "_workloads/prod/web/app"],
+    ["_registries/localhost:5000/app:1", "localhost:5000/app:1"],
+    ["_workloads/prod/web/app/_registries/localhost:5000/app:1", "localhost:5000/app:1"],
   ] as const) {
     test(`of ${name} is ${image}`, () => {
       expect(imagePart(name)).toBe(image);
     });
   }
+});
+
+describe("otherName()", () => {
+  for (const [name, other] of [
+    ["localhost:5000", "library/localhost:5000"],
+    ["postgres:16", "library/postgres:16"],
+    ["my.registry:5000", "library/my.registry:5000"],
+    ["localhost:5000/app:1", "_registries/localhost:5000/app:1"],
+    ["registry:5000/org/app@sha256:00", "_registries/registry:5000/org/app@sha256:00"],
+    ["_workloads/prod/web/app/localhost:5000", "_workloads/prod/web/app/library/localhost:5000"],
+    ["_workloads/p/w/c/localhost:5000/app:1", "_workloads/p/w/c/_registries/localhost:5000/app:1"],
+    ["nginx:latest", undefined],
+    ["nginx:1.27", undefined],
+    ["my_app:1", undefined],
+    ["org/app:1", undefined],
+    ["ghcr.io/org/app:1", undefined],
+    ["Registry:5000/app:1", undefined],
+    ["[2001:db8::1]:5000/app:1", undefined],
+    ["_unnamed/web", undefined],
+    ["library/localhost:5000", undefined],
+    ["_registries/localhost:5000/app:1", undefined],
+  ] as const) {
+    test(`of ${name} is ${other ?? "none"}`, () => {
+      expect(otherName(name)).toBe(other);
+    });
+  }
+
+  test("of two results that exclude each other both have one, which leads out of it", () => {
+    const part = fc.constantFrom("a", "b.c", "d--e", "f_g", "H", "localhost", "1", "16", "x.", "[::1]");
+    const pair = fc
+      .tuple(part, fc.constantFrom("", ".io", "-x", "/y"), part, part)
+      .map(([host, more, port, path]): [string, string] => {
+        const name = `${host}${more}:${port}`;
+        return [name, `${name}/${path}:1`];
+      });
+    let excluded = 0;
+    fc.assert(
+      fc.property(pair, ([one, another]) => {
+        const [first, second] = [one, another].map((each) => parseReference(each));
+        if (first === undefined || second === undefined) return;
+        const [a, b] = [first, second].map((image) => resultName(image, container)) as [string, string];
+        if (!exclude(a, b)) return;
+        excluded++;
+        const others = [otherName(a) ?? a, otherName(b) ?? b] as const;
+        expect(exclude(others[0], b) || exclude(a, others[1]) || exclude(...others)).toBe(false);
+      }),
+      { seed: testSeed(), numRuns: 2000 },
+    );
+    expect(excluded).toBeGreaterThan(10);
+  }, 60_000);
 });
 
 describe("a result's name", () => {

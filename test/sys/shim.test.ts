@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadShim } from "../../src/sys/shim.ts";
 import { runToEnd } from "../helpers/program.ts";
@@ -47,6 +47,18 @@ describe("Shim", () => {
     expect(() => loadShim().setCloseOnExec(99_999)).toThrow(
       "Cannot set FD_CLOEXEC on descriptor 99999: EBADF",
     );
+  });
+
+  test("linkFile() gives an open file one more name, and replaces none", () => {
+    using folder = temporaryFolder();
+    const { linkFile } = loadShim();
+    writeFileSync(folder.at("file"), "text");
+    const fd = openSync(folder.at("file"), "r");
+    linkFile(fd, folder.at("café"));
+    expect(readFileSync(folder.at("café"), "utf8")).toBe("text");
+    expect(() => linkFile(fd, folder.at("café"))).toThrow("EEXIST");
+    expect(() => linkFile(fd, folder.at("none", "x"))).toThrow("ENOENT");
+    closeSync(fd);
   });
 
   test("sendDatagram() tells whether anybody takes it, and never waits", () => {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { formatReference, parseReference } from "../../../src/image/reference.ts";
-import { resultName } from "../../../src/record/result-name.ts";
+import { otherName, resultName } from "../../../src/record/result-name.ts";
 import { check, checkSame, latin1, texts } from "../check.ts";
 import type { Target } from "../fuzzer.ts";
 
@@ -44,6 +44,7 @@ export const references: Target = {
     const reference = parseReference(text);
     checkResultName(resultName(reference, { name: text, id: text.slice(1) }));
     checkResultName(resultName(undefined, { name: text, id: text.slice(1) }));
+    checkResultName(otherName(resultName(reference, { name: text, id: text.slice(1) })) ?? "none");
     if (reference === undefined) return "none";
     const name = formatReference(reference);
     check(name.length <= text.length + ":latest".length, "a familiar name is not longer");

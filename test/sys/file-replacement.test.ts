@@ -1,0 +1,184 @@
+import { describe, expect, test } from "bun:test";
+import {
+  chmodSync,
+  chownSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import type { LinkFile } from "../../src/sys/file-place.ts";
+import { beginReplacement } from "../../src/sys/file-replacement.ts";
+import { findOutputTarget } from "../../src/sys/output-target.ts";
+import { loadShim } from "../../src/sys/shim.ts";
+import { rootTest } from "../helpers/root.ts";
+import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
+
+const { linkFile } = loadShim();
+
+/** With the link call, and on a file system that has no files without a name. */
+const ways = [
+  ["unnamed", linkFile],
+  ["named", undefined],
+] as const;
+
+async function begin(path: string, link: LinkFile | undefined) {
+  const target = await findOutputTarget(path);
+  if (target.kind !== "file") throw new Error(`${path} is no regular file`);
+  return beginReplacement(target, { linkFile: link, mode: 0o640, foreign: "refuse" });
+}
+
+async function replace(path: string, text: string, link: LinkFile | undefined): Promise<void> {
+  await using output = await begin(path, link);
+  await output.write(Buffer.from(text));
+  await output.finish();
+}
+
+const read = (folder: TemporaryFolder, name: string): string => readFileSync(folder.at(name), "utf8");
+
+for (const [way, link] of ways) {
+  describe(`beginReplacement() by ${way} files`, () => {
+    test("makes a new file, which is not there before it is whole", async () => {
+      using folder = temporaryFolder();
+      {
+        await using output = await begin(folder.at("new"), link);
+        expect(readdirSync(folder.path)).toEqual([]);
+        await output.write(Buffer.from("one\n"));
+        await output.write(Buffer.from("two\n"));
+        expect(readdirSync(folder.path)).not.toContain("new");
+        await output.finish();
+      }
+      expect(readdirSync(folder.path)).toEqual(["new"]);
+      expect(read(folder, "new")).toBe("one\ntwo\n");
+      expect(statSync(folder.at("new")).mode & 0o777).toBe(0o640);
+    });
+
+    rootTest("replaces an older file at once, and keeps its mode and owner", async () => {
+      using folder = temporaryFolder();
+      writeFileSync(folder.at("file"), "old and long\n");
+      chownSync(folder.at("file"), 1234, 4321);
+      chmodSync(folder.at("file"), 0o604);
+      linkSync(folder.at("file"), folder.at("other"));
+      {
+        await using output = await begin(folder.at("file"), link);
+        await output.write(Buffer.from("new\n"));
+        expect(read(folder, "file")).toBe("old and long\n");
+        await output.finish();
+      }
+      expect(readdirSync(folder.path).sort()).toEqual(["file", "other"]);
+      expect(read(folder, "file")).toBe("new\n");
+      const { uid, gid, mode } = statSync(folder.at("file"));
+      expect([uid, gid, mode & 0o777]).toEqual([1234, 4321, 0o604]);
+      expect(read(folder, "other")).toBe("old and long\n"); // nothing was written over
+    });
+
+    test("follows a link, also to nothing, and leaves the link", async () => {
+      using folder = temporaryFolder();
+      mkdirSync(folder.at("inner"));
+      writeFileSync(folder.at("inner", "file"), "old\n");
+      symlinkSync("inner/file", folder.at("link"));
+      symlinkSync("inner/new", folder.at("dangling"));
+      await replace(folder.at("link"), "new\n", link);
+      await replace(folder.at("dangling"), "first\n", link);
+      expect(read(folder, "inner/file")).toBe("new\n");
+      expect(read(folder, "inner/new")).toBe("first\n");
+      expect(readdirSync(folder.path).sort()).toEqual(["dangling", "inner", "link"]);
+      expect(readdirSync(folder.at("inner")).sort()).toEqual(["file", "new"]);
+    });
+
+    test("leaves everything as it was when it is not finished", async () => {
+      using folder = temporaryFolder();
+      writeFileSync(folder.at("file"), "old\n");
+      for (const name of ["file", "new"]) {
+        await using output = await begin(folder.at(name), link);
+        await output.write(Buffer.from("half"));
+      }
+      expect(readdirSync(folder.path)).toEqual(["file"]);
+      expect(read(folder, "file")).toBe("old\n");
+    });
+
+    test("stays in its folder, should that be renamed meanwhile", async () => {
+      using folder = temporaryFolder();
+      mkdirSync(folder.at("before"));
+      const before = folder.at("before");
+      await using output = await begin(`${before}/file`, link);
+      await output.write(Buffer.from("text"));
+      renameSync(before, folder.at("after"));
+      await output.finish();
+      expect(read(folder, "after/file")).toBe("text");
+    });
+
+    test("names may be as long as the file system allows", async () => {
+      using folder = temporaryFolder();
+      const name = "n".repeat(255);
+      for (const text of ["one", "two"]) await replace(folder.at(name), text, link);
+      expect(read(folder, name)).toBe("two");
+      expect(readdirSync(folder.path)).toEqual([name]);
+    });
+
+    test("fails when the name becomes a folder's, and leaves nothing else", async () => {
+      using folder = temporaryFolder();
+      const output = await begin(folder.at("name"), link);
+      await output.write(Buffer.from("text"));
+      mkdirSync(folder.at("name"));
+      await expect(output.finish()).rejects.toThrow("EISDIR");
+      await output[Symbol.asyncDispose]();
+      expect(readdirSync(folder.path)).toEqual(["name"]);
+    });
+
+    test("of several at the same moment one is left, whole", async () => {
+      using folder = temporaryFolder();
+      const texts = Array.from({ length: 20 }, (_, index) => `${index}\n`.repeat(1000));
+      await Promise.all(texts.map((text) => replace(folder.at("file"), text, link)));
+      expect(texts).toContain(read(folder, "file"));
+      expect(readdirSync(folder.path)).toEqual(["file"]);
+    });
+  });
+}
+
+describe("beginReplacement()", () => {
+  test("takes away what a program left that was killed right before its last step", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(folder.at("file"), "old\n");
+    const killed = await begin(folder.at("file"), (fd, path) => {
+      linkFile(fd, path);
+      if (!path.endsWith("/file")) throw Object.assign(new Error("killed"), { code: "EIO" });
+    });
+    await killed.write(Buffer.from("half"));
+    await expect(killed.finish()).rejects.toThrow("killed");
+    await killed[Symbol.asyncDispose]();
+    expect(readdirSync(folder.path)).toHaveLength(2);
+    await replace(folder.at("file"), "new\n", linkFile);
+    expect(readdirSync(folder.path)).toEqual(["file"]);
+    expect(read(folder, "file")).toBe("new\n");
+  });
+
+  rootTest("writes over a file that is a mount point", async () => {
+    using folder = temporaryFolder();
+    for (const name of ["file", "mounted"]) writeFileSync(folder.at(name), "old and long\n");
+    const script = 'mount --bind "$1/mounted" "$1/file" && exec "$2" "$3" completions bash -o "$1/file"';
+    const main = `${import.meta.dir}/../../src/main.ts`;
+    const args = ["unshare", "--mount", "sh", "-c", script, "sh", folder.path, process.execPath, main];
+    const { exitCode, stderr } = Bun.spawnSync(args);
+    expect({ exitCode, stderr: stderr.toString() }).toEqual({ exitCode: 0, stderr: "" });
+    expect(read(folder, "mounted")).toStartWith("_optimizer() {");
+    expect(read(folder, "file")).toBe("old and long\n");
+    expect(readdirSync(folder.path).sort()).toEqual(["file", "mounted"]);
+  });
+
+  test("a file that vanishes meanwhile is made", async () => {
+    using folder = temporaryFolder();
+    writeFileSync(folder.at("file"), "old\n");
+    await using output = await begin(folder.at("file"), linkFile);
+    rmSync(folder.at("file"));
+    await output.write(Buffer.from("new\n"));
+    await output.finish();
+    expect(read(folder, "file")).toBe("new\n");
+    expect(readdirSync(folder.path)).toEqual(["file"]);
+  });
+});
