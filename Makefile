@@ -70,12 +70,12 @@ node_modules/.installed: package.json package-lock.json
 dist/optimizer: node_modules/.installed dist/shim.so package.json scripts/build.ts $(shell find src -name '*.ts')
 	$(BUN) scripts/build.ts
 
-dist/shim.so: native/shim.c native/held.c native/least.c native/shim.h native/inject.h
+dist/shim.so: native/shim.c native/held.c native/least.c native/probe.c native/shim.h native/inject.h
 	@mkdir -p dist
-	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c native/least.c -lpthread
+	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c native/least.c native/probe.c -lpthread
 
 # The shim whose system calls fail on demand, see native/inject.h, and a program with it: for tests alone.
-INJECTING := native/shim.c native/held.c native/least.c native/inject.c
+INJECTING := native/shim.c native/held.c native/least.c native/probe.c native/inject.c
 
 dist/shim-inject.so: $(INJECTING) native/shim.h native/inject.h
 	@mkdir -p dist

@@ -4,7 +4,7 @@ import libraryPath from "../../dist/shim.so" with { type: "file" };
 import { SyscallError } from "./errno.ts";
 
 /** Must equal OPT_ABI_VERSION of native/shim.h. */
-const ABI_VERSION = 7;
+const ABI_VERSION = 8;
 
 const MFD_CLOEXEC = 1;
 
@@ -25,6 +25,7 @@ const symbols = {
   opt_queue_peak: { args: ["ptr", "u32"], returns: "i32" },
   opt_repeats: { args: ["ptr"], returns: "i32" },
   opt_stop: { args: ["ptr"], returns: "i32" },
+  opt_probe_ignore_marks: { args: [], returns: "i32" },
   opt_become_least: { args: ["u64", "ptr", "ptr"], returns: "i32" },
 } as const satisfies Record<string, FFIFunction>;
 
@@ -87,6 +88,11 @@ export interface Shim {
    * what went wrong: then the program goes on as it is. `commandLine` is latin1.
    */
   becomeLeast(needed: bigint, commandLine: readonly string[]): FailedStep | undefined;
+  /**
+   * Whether the kernel drops the opens of a file that a tracer has seen, asked by trying it; undefined when that
+   * cannot be tried.
+   */
+  probeIgnoreMarks(): boolean | undefined;
   /** Throws SyscallError, EPERM without CAP_SYS_ADMIN. `boundedQueue` is for tests of overflow. */
   start(options?: { readonly boundedQueue?: boolean }): NativeTracer;
 }
@@ -130,6 +136,10 @@ export function loadShim(): Shim {
       const stepOut = new BigUint64Array(1);
       const returned = native.opt_become_least(needed, vectorOf(words), stepOut);
       return returned < 0 ? failedStep(returned, stepOut) : undefined;
+    },
+    probeIgnoreMarks() {
+      const returned = native.opt_probe_ignore_marks();
+      return returned < 0 ? undefined : returned === 1;
     },
     start({ boundedQueue = false } = {}) {
       const tracerOut = new BigUint64Array(1);
