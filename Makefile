@@ -11,7 +11,7 @@ BUN := $(BIN)/bun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help optimizer install-optimizer install-service uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench fuzz clean
+.PHONY: help optimizer install-optimizer install-service uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity kernels bench fuzz clean
 
 help: ## print this menu
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -54,6 +54,9 @@ generate: node_modules/.installed ## make src/gen anew from proto/
 fidelity: optimizer ## lists of a zoo of workloads against strace: recall, precision, order; prints a table (root)
 	$(BUN) scripts/fidelity.ts
 
+kernels: optimizer ## doctor and trace under Linux 5.10 to the newest, in QEMU; prints a table (root)
+	$(BUN) scripts/kernels.ts
+
 bench: optimizer ## measure cost and speed against no tracer; prints medians
 	$(BUN) scripts/bench.ts
 
@@ -70,12 +73,12 @@ node_modules/.installed: package.json package-lock.json
 dist/optimizer: node_modules/.installed dist/shim.so package.json scripts/build.ts $(shell find src -name '*.ts')
 	$(BUN) scripts/build.ts
 
-dist/shim.so: native/shim.c native/held.c native/least.c native/shim.h native/inject.h
+dist/shim.so: native/shim.c native/held.c native/least.c native/probe.c native/shim.h native/inject.h
 	@mkdir -p dist
-	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c native/least.c -lpthread
+	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c native/least.c native/probe.c -lpthread
 
 # The shim whose system calls fail on demand, see native/inject.h, and a program with it: for tests alone.
-INJECTING := native/shim.c native/held.c native/least.c native/inject.c
+INJECTING := native/shim.c native/held.c native/least.c native/probe.c native/inject.c
 
 dist/shim-inject.so: $(INJECTING) native/shim.h native/inject.h
 	@mkdir -p dist

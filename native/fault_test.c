@@ -16,8 +16,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-/* Of inject.h, whose macros this file must not have. */
-int32_t opt_inject(const char *faults);
 
 enum { FEW = 200, TEXT_BYTES = 256 };
 

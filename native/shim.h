@@ -192,6 +192,16 @@ int32_t opt_stop(struct opt_tracer *tracer);
  */
 int32_t opt_exec_held(const char *rootfs, char *const argv[], int32_t word_fd, const char **step_out);
 
+/* ---- probe.c ---- */
+
+/*
+ * Asks the kernel whether it drops the opens of a file that has an evictable ignore
+ * mark: opens this program's file before and after the mark, and looks at the events,
+ * in a group of its own. Returns 1 or 0; -ENODATA where the first open is not told
+ * of either. Blocks for less than a millisecond.
+ */
+int32_t opt_probe_ignore_marks(void);
+
 /* ---- least.c ---- */
 
 /*

@@ -144,6 +144,34 @@ static void survives_start_and_stop_under_load(void)
 	}
 }
 
+/* This kernel has them, and an older one answers EINVAL. Whatever else fails is no answer, and leaves nothing open. */
+static void probes_ignore_marks(void)
+{
+	const struct {
+		const char *faults;
+		int32_t expected;
+	} cases[] = {
+		{ NULL, 1 },
+		{ "fanotify_mark@probe:EINVAL:1:1", 0 },
+		{ "fanotify_mark@probe:ENOMEM:1:1", -ENOMEM },
+		{ "fanotify_mark@probe:EPERM:0:1", -EPERM },
+		{ "fanotify_init@opt_probe_ignore_marks:EMFILE:0:1", -EMFILE },
+		{ "open@is_open_told:EMFILE:1:1", -EMFILE },
+		{ "read@find_own_event:EIO:0:1", -EIO },
+		{ "read@find_own_event:EAGAIN:0:1", -ENODATA },
+	};
+	int descriptors = open_descriptors();
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		under_test = cases[i].faults == NULL ? "" : cases[i].faults;
+		CHECK(opt_inject(cases[i].faults) == 0);
+		CHECK(opt_probe_ignore_marks() == cases[i].expected);
+		CHECK(open_descriptors() == descriptors);
+	}
+	CHECK(opt_inject(NULL) == 0);
+	under_test = "";
+}
+
 /* What hangs is killed. */
 enum { TIME_LIMIT_S = 600 };
 
@@ -163,6 +191,7 @@ int main(void)
 	does_not_wait_for_a_writer_of_a_fifo();
 	reports_files_again_after_forget();
 	names_the_step_that_failed_for_a_dead_process();
+	probes_ignore_marks();
 	survives_start_and_stop_under_load();
 	survives_threads_that_start_and_stop_while_events_storm();
 	survives_threads_that_share_a_tracer_while_events_storm();

@@ -20,6 +20,9 @@
 		}                                                                                 \
 	} while (0)
 
+/* Of inject.h, whose macros the tests must not have. */
+int32_t opt_inject(const char *faults);
+
 /* What a failed CHECK names besides. */
 extern const char *under_test;
 

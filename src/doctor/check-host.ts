@@ -1,5 +1,5 @@
 import { missingCapabilities, neededCapabilities } from "../sys/capabilities.ts";
-import type { HostFacts, OpenFiles } from "./facts.ts";
+import type { HostFacts, OpenFiles, Trial } from "./facts.ts";
 import { type Finding, good, warning, wrong } from "./finding.ts";
 import { isAtLeast } from "./nri-settings.ts";
 
@@ -71,30 +71,41 @@ function checkTrial({ trial, kernel, uid }: HostFacts): Finding[] {
         trial.unlimitedQueue
           ? good("queue", "without limit")
           : wrong("queue", "limited to 16384 events: a burst of opens loses files"),
-        ...(trial.ignoring === undefined || trial.opens === 0
-          ? []
-          : [
-              trial.ignoring
-                ? good("ignore marks", "a file that was seen costs nothing any more")
-                : warning(
-                    "ignore marks",
-                    `Linux ${kernel} has no evictable ones (5.19): each open costs as the first`,
-                  ),
-            ]),
-        trial.uniqueMountIds
-          ? good("mount ids", "never used twice")
-          : warning(
-              "mount ids",
-              `Linux ${kernel} uses them again (6.8 does not): a late event may reach another container's list`,
-            ),
-        trial.eventErrors
-          ? good("event errors", "told with their reason")
-          : warning(
-              "event errors",
-              `Linux ${kernel} has no reasons (6.13): a file that cannot be opened is just lost`,
-            ),
+        ...checkFeatures(trial, kernel),
       ];
   }
+}
+
+/** What some kernels lack, and what that costs. Features also reach older stable kernels: only the probe tells. */
+function checkFeatures(trial: Trial & { kind: "traced" }, kernel: string): Finding[] {
+  const { ignoring, uniqueMountIds, eventErrors } = trial;
+  return [
+    ...(ignoring === undefined
+      ? []
+      : [
+          ignoring
+            ? good("ignore marks", "a file that was seen costs nothing any more")
+            : warning(
+                "ignore marks",
+                `Linux ${kernel} has no evictable ones (5.19 has): lists are right, but a file that is opened ` +
+                  "again costs as much as a new one: a million opens take some 10 s of CPU instead of 1",
+              ),
+        ]),
+    uniqueMountIds
+      ? good("mount ids", "never used twice")
+      : warning(
+          "mount ids",
+          `Linux ${kernel} uses them again (6.8 does not): lists are right unless a container starts just when ` +
+            "another one ends: it may get a file of that one listed, or not be traced, which the log says",
+        ),
+    eventErrors
+      ? good("event errors", "told with their reason")
+      : warning(
+          "event errors",
+          `Linux ${kernel} does not tell them (6.13 does): lists are right but for a file that the kernel cannot ` +
+            "open for this program, which is rare: it may be missing though the list is said to be complete",
+        ),
+  ];
 }
 
 function adviceFor(code: string | undefined, uid: number): { advice: string } | undefined {
@@ -118,7 +129,10 @@ function count(limit: number): string {
   return Number.isFinite(limit) ? String(limit) : "unlimited";
 }
 
-function checkGroups({ maxUserGroups = 128 }: HostFacts): Finding {
+function checkGroups({ maxUserGroups }: HostFacts): Finding {
+  if (maxUserGroups === undefined) {
+    return good("groups", "no fs.fanotify.max_user_groups here (5.13 has): it is 128; one is needed");
+  }
   return maxUserGroups > 0
     ? good("groups", `fs.fanotify.max_user_groups is ${maxUserGroups}; one is needed`)
     : wrong("groups", "fs.fanotify.max_user_groups is 0: no fanotify for anybody", {

@@ -12,7 +12,6 @@ const TOKEN_BARRIER = 2;
 /** From fanotify's fcntl-like flags, as /proc/self/fdinfo shows them. */
 const FAN_UNLIMITED_QUEUE = 0x10;
 const FAN_REPORT_FD_ERROR = 0x2000;
-const FAN_MARK_EVICTABLE = 0x200;
 /** Ids that are never used twice begin here, far above those of the older kind. */
 const UNIQUE_MOUNT_ID_MIN = 2 ** 31;
 
@@ -21,9 +20,11 @@ const UNIQUE_MOUNT_ID_MIN = 2 ** 31;
  * kernel tells of it. Takes some 50 ms, and leaves nothing behind.
  */
 export async function tryTracing(loadShim: () => Shim): Promise<Trial> {
+  let shim: Shim;
   let native: NativeTracer;
   try {
-    native = loadShim().start();
+    shim = loadShim();
+    native = shim.start();
   } catch (error) {
     const code = error instanceof SyscallError ? error.code : undefined;
     return { kind: "failed", message: messageOf(error), code };
@@ -64,14 +65,15 @@ export async function tryTracing(loadShim: () => Shim): Promise<Trial> {
     if ((await find("barrier")) === undefined) {
       return { kind: "failed", message: `no answer within ${TIMEOUT_MS} ms` };
     }
-    const group = groupInfo();
+    const flags = groupFlags();
     return {
       kind: "traced",
       opens: records.filter(({ kind }) => kind === "open").length,
-      unlimitedQueue: (group.flags & FAN_UNLIMITED_QUEUE) !== 0,
-      ignoring: group.ignoring,
+      unlimitedQueue: (flags & FAN_UNLIMITED_QUEUE) !== 0,
+      // The marks of this trace tell nothing: a file with several names gets none, on any kernel.
+      ignoring: shim.probeIgnoreMarks(),
       uniqueMountIds: marked.mountId >= UNIQUE_MOUNT_ID_MIN,
-      eventErrors: (group.flags & FAN_REPORT_FD_ERROR) !== 0,
+      eventErrors: (flags & FAN_REPORT_FD_ERROR) !== 0,
     };
   } finally {
     stream.close();
@@ -80,7 +82,7 @@ export async function tryTracing(loadShim: () => Shim): Promise<Trial> {
 }
 
 /** What the kernel says of our group. */
-function groupInfo(): { flags: number; ignoring: boolean | undefined } {
+function groupFlags(): number {
   const fd = readdirSync("/proc/self/fd").find((name) => {
     try {
       return readlinkSync(`/proc/self/fd/${name}`) === "anon_inode:[fanotify]";
@@ -89,12 +91,6 @@ function groupInfo(): { flags: number; ignoring: boolean | undefined } {
     }
   });
   const text = fd === undefined ? "" : readFileSync(`/proc/self/fdinfo/${fd}`, "latin1");
-  if (text === "") return { flags: FAN_UNLIMITED_QUEUE, ignoring: undefined }; // which was asked for
-  const flags = Number.parseInt(/^fanotify flags:([0-9a-f]+)/m.exec(text)?.[1] ?? "0", 16);
-  const inodes = [...text.matchAll(/^fanotify ino:.* mflags:([0-9a-f]+)/gm)];
-  // A file with one link that was opened has left a mark, unless it cannot be.
-  return {
-    flags,
-    ignoring: inodes.some(([, bits]) => Number.parseInt(bits ?? "0", 16) & FAN_MARK_EVICTABLE),
-  };
+  if (text === "") return FAN_UNLIMITED_QUEUE; // which was asked for
+  return Number.parseInt(/^fanotify flags:([0-9a-f]+)/m.exec(text)?.[1] ?? "0", 16);
 }

@@ -27,6 +27,7 @@ const symbols = {
   opt_queue_peak: { args: ["ptr", "u32"], returns: "i32" },
   opt_repeats: { args: ["ptr"], returns: "i32" },
   opt_stop: { args: ["ptr"], returns: "i32" },
+  opt_probe_ignore_marks: { args: [], returns: "i32" },
   opt_become_least: { args: ["u64", "ptr", "u64", "ptr"], returns: "i32" },
 } as const satisfies Record<string, FFIFunction>;
 
@@ -98,6 +99,11 @@ export interface Shim {
     commandLine: readonly string[],
     heard: readonly number[],
   ): FailedStep | undefined;
+  /**
+   * Whether the kernel drops the opens of a file that a tracer has seen, asked by trying it; undefined when that
+   * cannot be tried.
+   */
+  probeIgnoreMarks(): boolean | undefined;
   /** Throws SyscallError, EPERM without CAP_SYS_ADMIN. `boundedQueue` is for tests of overflow. */
   start(options?: { readonly boundedQueue?: boolean }): NativeTracer;
 }
@@ -145,6 +151,10 @@ export function loadShim(): Shim {
       const signals = heard.reduce((bits, number) => bits | (1n << BigInt(number - 1)), 0n);
       const returned = native.opt_become_least(needed, vectorOf(words), signals, stepOut);
       return returned < 0 ? failedStep(returned, stepOut) : undefined;
+    },
+    probeIgnoreMarks() {
+      const returned = native.opt_probe_ignore_marks();
+      return returned < 0 ? undefined : returned === 1;
     },
     start({ boundedQueue = false } = {}) {
       const tracerOut = new BigUint64Array(1);

@@ -194,6 +194,21 @@ All that is needed is there.
   );
 });
 
+test("diagnose() does not say what a sysctl is that this kernel does not have", () => {
+  const groups = diagnose(withHost({ maxUserGroups: undefined })).find(({ check }) => check === "groups");
+  expect(groups).toEqual({
+    check: "groups",
+    level: "good",
+    text: "no fs.fanotify.max_user_groups here (5.13 has): it is 128; one is needed",
+  });
+});
+
+test("diagnose() says nothing of ignore marks that could not be tried", () => {
+  const checks = diagnose(withTrial({ ignoring: undefined })).map(({ check }) => check);
+  expect(checks).not.toContain("ignore marks");
+  expect(checks).toContain("mount ids");
+});
+
 describe("diagnose() tells of", () => {
   for (const [what, its, lines] of [
     [
@@ -274,20 +289,29 @@ describe("diagnose() tells of", () => {
       ],
     ],
     [
-      "all that an older kernel lacks",
-      withHost({
-        kernel: "5.15.0",
-        trial: { ...traced, ignoring: false, uniqueMountIds: false, eventErrors: false },
-      }),
+      "a kernel without evictable ignore marks, and what that costs",
+      withHost({ kernel: "5.10.0-30-cloud-amd64", trial: { ...traced, ignoring: false } }),
       [
-        "warn   ignore marks  Linux 5.15.0 has no evictable ones (5.19): each open costs as the first",
-        "warn   mount ids     Linux 5.15.0 uses them again (6.8 does not): a late event may reach another container's list",
-        "warn   event errors  Linux 5.15.0 has no reasons (6.13): a file that cannot be opened is just lost",
+        "warn   ignore marks  Linux 5.10.0-30-cloud-amd64 has no evictable ones (5.19 has): lists are right, but a file that is opened again costs as much as a new one: a million opens take some 10 s of CPU instead of 1",
+      ],
+    ],
+    [
+      "a kernel that uses mount ids again, and what that costs",
+      withHost({ kernel: "6.1.0-50-cloud-amd64", trial: { ...traced, uniqueMountIds: false } }),
+      [
+        "warn   mount ids     Linux 6.1.0-50-cloud-amd64 uses them again (6.8 does not): lists are right unless a container starts just when another one ends: it may get a file of that one listed, or not be traced, which the log says",
+      ],
+    ],
+    [
+      "a kernel that does not tell of errors, and what that costs",
+      withHost({ kernel: "6.1.0-50-cloud-amd64", trial: { ...traced, eventErrors: false } }),
+      [
+        "warn   event errors  Linux 6.1.0-50-cloud-amd64 does not tell them (6.13 does): lists are right but for a file that the kernel cannot open for this program, which is rare: it may be missing though the list is said to be complete",
       ],
     ],
     [
       "a trial that saw nothing",
-      withTrial({ opens: 0, ignoring: false }),
+      withTrial({ opens: 0 }),
       ["warn   fanotify      a trial saw no file being opened: this program lies on another mount than /"],
     ],
     [

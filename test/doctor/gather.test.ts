@@ -201,6 +201,18 @@ describe("tryTracing()", () => {
     expect(trial.kind === "traced" && trial.opens).toBeGreaterThan(0);
   });
 
+  rootTest(
+    "takes the kernel's word for ignore marks, whatever files the program it started has opened",
+    async () => {
+      const answers = [true, false, undefined];
+      for (const probeIgnoreMarks of answers.map((answer) => () => answer)) {
+        const trial = await tryTracing(() => ({ ...loadShim(), probeIgnoreMarks }));
+        expect(trial).toMatchObject({ kind: "traced", ignoring: probeIgnoreMarks() });
+      }
+      expect(loadShim().probeIgnoreMarks()).toBe(true); // this kernel has them
+    },
+  );
+
   test("tells what keeps it from starting", async () => {
     const trial = await tryTracing(() => {
       throw new Error("no shim");

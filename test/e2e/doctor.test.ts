@@ -1,7 +1,17 @@
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { cniFolders } from "../../scripts/rig/cni.ts";
+import { run } from "../../scripts/rig/command.ts";
 import { CONTAINERD_VERSIONS, type ContainerdVersion } from "../../scripts/rig/containerd.ts";
 import { encodeConfig } from "../../scripts/rig/containerd-config.ts";
 import { fetchPackages } from "../../scripts/rig/packages.ts";
@@ -9,6 +19,7 @@ import { ROOT } from "../../scripts/rig/paths.ts";
 import { childrenOf } from "../../scripts/rig/processes.ts";
 import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
+import type { Finding } from "../../src/doctor/finding.ts";
 import { containerdFiles } from "../../src/doctor/gather-runtimes.ts";
 import { nriSettings } from "../../src/doctor/nri-settings.ts";
 
@@ -259,4 +270,30 @@ describe.each([...CONTAINERD_VERSIONS])("doctor on containerd %s", (version) => 
       });
     });
   }
+});
+
+test("doctor tells right of ignore marks where every file has several names, as on ostree's hosts", async () => {
+  const root = mkdtempSync(join(currentRun().folder, "links-"));
+  const program = join(root, "optimizer");
+  const libraries = await run(["ldd", PROGRAM]);
+  const files = [...libraries.matchAll(/(\/\S+) \(0x/g)].flatMap(([, path]) => path ?? []);
+  for (const [from, to] of [[PROGRAM, program], ...files.map((path) => [path, join(root, path)])] as const) {
+    mkdirSync(join(to, ".."), { recursive: true });
+    copyFileSync(from, to);
+    linkSync(to, `${to}.other`);
+  }
+  mkdirSync(join(root, "proc"));
+  mkdirSync(join(root, "dev"));
+  // A mount of its own: a trace looks at what is opened through "/".
+  const inside = [
+    'mount --bind "$0" "$0"',
+    'mount -t proc proc "$0/proc"',
+    'mount --rbind /dev "$0/dev"',
+    'exec chroot "$0" /optimizer doctor --json',
+  ].join(" && ");
+  const { stdout, stderr } = Bun.spawnSync(["unshare", "--mount", "sh", "-c", inside, root]);
+  expect(stderr.toString()).toBe("");
+  const { findings } = JSON.parse(stdout.toString());
+  const levels = Object.fromEntries(findings.map(({ check, level }: Finding) => [check, level]));
+  expect(levels).toMatchObject({ fanotify: "good", "ignore marks": "good" });
 });
