@@ -14,8 +14,8 @@ const LOWER_FILE_BYTES_MAX = 64 << 10;
  * here, once. What becomes of the link later makes no difference. Undefined when not all layers can be found.
  *
  * The options are the word of whoever made the mount: the runtime, or a process that has mounted a root of its own in a
- * user namespace and named any folder, in its own view. So nothing is done with a path but to look: stat, readlink and
- * readdir wait for no FIFO and touch no device. Links add nothing to that: the options could name their targets as well.
+ * user namespace and named any folder, in its own view. So nothing is done with a path but to look: stat, readlink,
+ * readdir and lgetxattr wait for no FIFO and touch no device. Links add nothing to that: the options could name their targets as well.
  * What is learnt, names and inode numbers, decides which files of this container are listed; at worst its own list has a
  * name that stands there. Below a layer's own folder no link is followed. A file system that does not answer holds up
  * the tracing thread, as it does without links; the runtime is answered by another one.
