@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Log } from "../log.ts";
 import { isGone, type Lock } from "./claim.ts";
 import { writeNew } from "./new-file.ts";
-import { readOwnRecord } from "./own-record.ts";
+import { readUnended } from "./own-record.ts";
 import { recorderOf, temporaryNames } from "./temporary.ts";
 
 export interface RecoveryOptions {
@@ -80,8 +80,8 @@ class Recovery {
 
   async #complete(folder: string, name: string): Promise<void> {
     const path = join(folder, name);
-    const record = await readOwnRecord(path, "recording");
-    if (record?.["state"] !== "recording") return;
+    const record = await readUnended(path);
+    if (record === undefined) return;
     const recorder = record["recorder"];
     if (typeof recorder === "string" && !(await this.#isGone(recorder))) return;
     const temporary = join(folder, temporaryNames("recovery").json);
