@@ -154,6 +154,11 @@ export class Session {
     return this.#files.path;
   }
 
+  /** Where the result is to be. */
+  get target(): ResultTarget {
+    return this.#options.target;
+  }
+
   /** What was seen so far. */
   get counts(): Readonly<Counts> {
     return this.#recording.counts;
