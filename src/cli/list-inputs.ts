@@ -1,6 +1,6 @@
 import { mergeRuns } from "../lists/merge.ts";
 import type { Run } from "../lists/run.ts";
-import { findInput } from "../results/find-input.ts";
+import { findInput, type LinkPolicy } from "../results/find-input.ts";
 import { readRun } from "../results/read-run.ts";
 import { UsageError } from "./usage.ts";
 
@@ -13,18 +13,27 @@ export const inputFlags = {
   },
 } as const;
 
+/** How lists are read. */
+export interface ReadOptions {
+  /** How many there must be. */
+  readonly least: number;
+  /** For the error when there are fewer. */
+  readonly usage: string;
+  readonly links?: LinkPolicy;
+}
+
 /** Reads the lists that a user names. Throws UsageError when there are fewer than `least`. */
 export function readInputs(
   words: readonly string[],
   persistDir: string | undefined,
-  { least, usage }: { readonly least: number; readonly usage: string },
+  { least, usage, links = "follow" }: ReadOptions,
 ): Run[] {
   if (words.length < least) {
     const missing = words.length === 0 ? "Which list?" : "A list is missing;";
     throw new UsageError(`${missing} usage: ${usage}; optimizer list shows the names`);
   }
   return words.map((word) => {
-    const run = readRun(findInput(word, persistDir));
+    const run = readRun(findInput(word, persistDir, links));
     for (const reason of run.origin.complete === false ? run.origin.trouble : []) {
       process.stderr.write(`${word} may have holes: ${reason}\n`);
     }

@@ -2,6 +2,7 @@ import { csvHeader } from "../formats/csv.ts";
 import { exactRow } from "../formats/csv-table.ts";
 import { isListable, listLine } from "../formats/list.ts";
 import type { ListedFile } from "../formats/listed-file.ts";
+import { refuseLargeRecord } from "../formats/record-size.ts";
 import { toLatin1 } from "../formats/utf8.ts";
 import type { MergedRun } from "../lists/merge.ts";
 import { formatMergedRecord } from "../lists/merged-record.ts";
@@ -49,10 +50,12 @@ export class MergeOutput implements AsyncDisposable {
 
   /** The record goes last: with it the three belong together again. */
   async write(merged: MergedRun): Promise<void> {
+    if (this.#companions === undefined) return await writeText(listLines(merged.files), this.#list);
+    const record = toLatin1(formatMergedRecord(merged, version));
+    refuseLargeRecord(record.length);
     await writeText(listLines(merged.files), this.#list);
-    if (this.#companions === undefined) return;
     await writeText(rows(merged.files), this.#companions.csv);
-    await writeText([toLatin1(formatMergedRecord(merged, version))], this.#companions.json);
+    await writeText([record], this.#companions.json);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -24,6 +24,10 @@ export const mergeCommand = makeCommand({
       valueHint: "N|P%",
       description: "Only files that so many of the runs opened",
     },
+    "refuse-links": {
+      type: "boolean",
+      description: "Read no list that is a symbolic link, for folders where others can write",
+    },
     ...inputFlags,
   },
   usage: ["NAME|FILE… [FLAGS]"],
@@ -35,7 +39,9 @@ export const mergeCommand = makeCommand({
   async run(flags) {
     const minRuns = parseMinRuns(flags["min-runs"] ?? "1");
     await using output = flags.output === undefined ? undefined : await MergeOutput.open(flags.output);
-    const merged = mergeRuns(readInputs(flags._, flags["persist-dir"], { least: 1, usage: USAGE }), minRuns);
+    const links = flags["refuse-links"] ? "refuse" : "follow";
+    const runs = readInputs(flags._, flags["persist-dir"], { least: 1, usage: USAGE, links });
+    const merged = mergeRuns(runs, minRuns);
     if (merged.files.length === 0) {
       throw new Error(`Nothing is left: no file was opened in ${minRuns(merged.merged.runs)} runs`);
     }

@@ -1,11 +1,10 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
-import { join } from "node:path";
 import { errorCode, SyscallError } from "../sys/errno.ts";
 import type { LinkFile } from "../sys/file-place.ts";
 import { beginReplacement } from "../sys/file-replacement.ts";
 import { type Output, writeFully } from "../sys/output.ts";
-import { findOutputTarget, OutputError, type OutputTarget } from "../sys/output-target.ts";
+import { findOutputTarget, inFolder, OutputError, type OutputTarget } from "../sys/output-target.ts";
 import { loadShim } from "../sys/shim.ts";
 import { writeAll } from "../sys/terminal.ts";
 import { UsageError } from "./usage.ts";
@@ -41,7 +40,7 @@ export class OutputFile implements AsyncDisposable {
   static async open(path: string): Promise<OutputFile> {
     try {
       const target = await findOutputTarget(path);
-      const finalPath = target.kind === "file" ? join(target.folder, target.name) : undefined;
+      const finalPath = target.kind === "file" ? inFolder(target.folder, target.name) : undefined;
       return new OutputFile(path, await openTarget(target), finalPath);
     } catch (error) {
       throw new UsageError(OutputError.from(path, error).message, { cause: error });

@@ -8,8 +8,8 @@ export const TIME_UNKNOWN = -1;
 
 /** So many runs are remembered one by one; of more, quantiles that the later runs count against. */
 const REMEMBERED_MAX = 64;
-const REMEMBERED_MIN = 8;
-/** Of all files together: the record of a long list must stay readable. */
+const REMEMBERED_MIN = 2;
+/** Of all files together: of 18 bytes each they stay well below RECORD_BYTES_MAX. */
 const SIGHTINGS_MAX = 8_000_000;
 
 /** How many runs a list of so many files remembers one by one. */

@@ -1,10 +1,11 @@
 import type { Dirent } from "node:fs";
-import { readdir, rename, stat, unlink } from "node:fs/promises";
+import { lstat, readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Log } from "../log.ts";
 import { isGone, type Lock } from "./claim.ts";
 import { writeNew } from "./new-file.ts";
-import { readOwnRecord } from "./own-record.ts";
+import { readUnended } from "./own-record.ts";
+import { ResultsFolder } from "./results-folder.ts";
 import { recorderOf, temporaryNames } from "./temporary.ts";
 
 export interface RecoveryOptions {
@@ -24,7 +25,8 @@ const DEPTH_MAX = 64;
 export async function recover(options: RecoveryOptions): Promise<void> {
   const recovery = new Recovery(options);
   try {
-    await recovery.enter(options.directory, 0);
+    await using folder = await ResultsFolder.find(options.directory, ".");
+    if (folder !== undefined) await recovery.enter(folder, options.directory, 0);
   } catch (error) {
     options.log.warn(`Cannot look for half-done results in ${options.directory}: ${error}`);
   }
@@ -46,16 +48,22 @@ class Recovery {
     this.#options = options;
   }
 
-  /** Links are not followed. A folder that is gone meanwhile, or another user's, is passed over. */
-  async enter(folder: string, depth: number): Promise<void> {
-    const entries = await readdir(folder, { withFileTypes: true }).catch((): Dirent[] => []);
+  /** Links are not followed. A folder that is gone meanwhile, or another user's, is passed over. `place` is its path. */
+  async enter(folder: ResultsFolder, place: string, depth: number): Promise<void> {
+    const entries = await readdir(folder.path, { withFileTypes: true }).catch((): Dirent[] => []);
     for (const entry of entries) {
-      const path = join(folder, entry.name);
+      const path = join(place, entry.name);
       const recorder = recorderOf(entry.name);
-      if (recorder !== undefined) await this.#removeOf(recorder, path);
-      else if (entry.isDirectory() && depth < DEPTH_MAX) await this.enter(path, depth + 1);
-      else if (entry.isFile() && entry.name.endsWith(".json")) await this.#complete(folder, entry.name);
+      if (recorder !== undefined) await this.#removeOf(recorder, folder.at(entry.name));
+      else if (entry.isDirectory() && depth < DEPTH_MAX)
+        await this.#enterBelow(folder, entry.name, path, depth);
+      else if (entry.isFile() && entry.name.endsWith(".json")) await this.#complete(folder, entry.name, path);
     }
+  }
+
+  async #enterBelow(above: ResultsFolder, name: string, path: string, depth: number): Promise<void> {
+    await using folder = await above.below(name).catch(() => undefined);
+    if (folder !== undefined) await this.enter(folder, path, depth + 1);
   }
 
   #isGone(recorder: string): Promise<boolean> {
@@ -67,7 +75,7 @@ class Recovery {
 
   async #removeOf(recorder: string, path: string): Promise<void> {
     // A run with its record is whole: the next merge takes it.
-    const isWhole = await stat(`${path.replace(/\.(?:csv|json)$/, "")}.json`).then(
+    const isWhole = await lstat(`${path.replace(/\.(?:csv|json)$/, "")}.json`).then(
       () => true,
       () => false,
     );
@@ -78,14 +86,13 @@ class Recovery {
     );
   }
 
-  async #complete(folder: string, name: string): Promise<void> {
-    const path = join(folder, name);
-    const record = await readOwnRecord(path, "recording");
-    if (record?.["state"] !== "recording") return;
+  async #complete(folder: ResultsFolder, name: string, path: string): Promise<void> {
+    const record = await readUnended(folder.at(name));
+    if (record === undefined) return;
     const recorder = record["recorder"];
     if (typeof recorder === "string" && !(await this.#isGone(recorder))) return;
-    const temporary = join(folder, temporaryNames("recovery").json);
-    const written = await stat(path.slice(0, -".json".length)).catch(() => undefined);
+    const temporary = folder.at(temporaryNames("recovery").json);
+    const written = await lstat(folder.at(name.slice(0, -".json".length))).catch(() => undefined);
     const trouble = Array.isArray(record["trouble"]) ? record["trouble"] : [];
     const ended = {
       ...record,
@@ -100,7 +107,7 @@ class Recovery {
     };
     try {
       await writeNew(temporary, `${JSON.stringify(ended, null, 2)}\n`);
-      await rename(temporary, path);
+      await rename(temporary, folder.at(name));
       this.results++;
     } catch (error) {
       this.#options.log.warn(`Cannot complete ${path}: ${error}`);

@@ -68,9 +68,19 @@ export class ResultsFolder implements AsyncDisposable {
     throw Object.assign(new Error(`a folder of it belongs to user ${uid}`), { code: "EACCES" });
   }
 
+  /** A folder in this one, under the same conditions; undefined where there is none. */
+  async below(folderName: string): Promise<ResultsFolder | undefined> {
+    return await ResultsFolder.find(this.path, `${folderName}/.`);
+  }
+
+  /** For as long as it is open, and whatever becomes of its name. */
+  get path(): string {
+    return `/proc/self/fd/${this.#handle.fd}`;
+  }
+
   /** The path of a file in it, for as long as it is open. */
   at(fileName: string): string {
-    return `/proc/self/fd/${this.#handle.fd}/${fileName}`;
+    return `${this.path}/${fileName}`;
   }
 
   /** Makes new names in it durable. Not every file system can; then its own pace must do. */

@@ -1,7 +1,7 @@
 import { lstat } from "node:fs/promises";
 import { basename } from "node:path";
 import { errorCode, SyscallError } from "../sys/errno.ts";
-import { readOwnRecord } from "./own-record.ts";
+import { readOwnState } from "./own-record.ts";
 import { ResultsFolder } from "./results-folder.ts";
 
 /**
@@ -35,6 +35,6 @@ function absent(error: unknown): undefined {
 
 /** Only what a record says itself: a list may have been put there by hand, with no record or another one. */
 async function isBroken(path: string): Promise<boolean> {
-  const record = await readOwnRecord(path);
-  return record?.["state"] === "recording" || (record?.["state"] === "ended" && record["complete"] === false);
+  const record = await readOwnState(path);
+  return record?.state === "recording" || record?.complete === false;
 }

@@ -39,17 +39,23 @@ function safe(containerId: string): string {
   return /^[A-Za-z0-9][\w.-]{0,127}$/.test(containerId) ? containerId : hash(containerId);
 }
 
-/** The runs that have ended, which their record tells, and wait to be merged into the result at `path`: their paths. */
+/**
+ * The runs that have ended, which their record tells, and wait to be merged into the result at `path`: their paths. What
+ * is a link is none.
+ */
 export async function findRuns(path: string): Promise<Temporary[]> {
   const prefix = runPrefix(path);
-  const names = await readdir(dirname(path)).catch((error: unknown) => {
+  const entries = await readdir(dirname(path), { withFileTypes: true }).catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return [];
     throw error;
   });
-  return names
+  const files = new Set(entries.filter((entry) => entry.isFile()).map(({ name }) => name));
+  return [...files]
     .filter((name) => name.startsWith(prefix) && name.endsWith(".json"))
-    .sort()
-    .map((name) => companions(join(dirname(path), name.slice(0, -".json".length))));
+    .map((name) => companions(name.slice(0, -".json".length)))
+    .filter(({ list }) => files.has(list))
+    .sort((a, b) => (a.list < b.list ? -1 : 1))
+    .map(({ list }) => companions(join(dirname(path), list)));
 }
 
 /** Which instance has made a temporary file, by its name; undefined when it is none, or a folder of a merge. */
@@ -57,10 +63,9 @@ export function recorderOf(name: string): string | undefined {
   return /^\.optimizer-(?:[0-9a-f]{16}-\d+-)?([0-9a-f]{8})[-.]/.exec(name)?.[1];
 }
 
-/** A folder beside the result at `path` where another is made that replaces it. */
-export function stagingFor(path: string): Temporary & { readonly folder: string } {
-  const folder = join(dirname(path), `${runPrefix(path)}merged`);
-  return { folder, ...companions(join(folder, "list")) };
+/** The name of a folder beside the result at `path` where another list is made that replaces it. */
+export function stagingName(path: string): string {
+  return `${runPrefix(path)}merged`;
 }
 
 /** The record goes first: without it nobody takes the rest for a run. */

@@ -1,8 +1,9 @@
+import { RECORD_BYTES_MAX } from "../formats/record-size.ts";
 import type { Origin, Run } from "../lists/run.ts";
 import type { StoredResult } from "./find-results.ts";
 import { listedFiles } from "./listed-files.ts";
 import type { StoredRecord } from "./stored-record.ts";
-import { RECORD_BYTES_MAX, readRecord } from "./summary.ts";
+import { readRecord } from "./summary.ts";
 
 /**
  * Reads a result, all of it, for work on lists. Throws an Error when it cannot be read, or when its files do not belong

@@ -1,4 +1,5 @@
 import { isListable } from "../formats/list.ts";
+import { RECORD_BYTES_MAX } from "../formats/record-size.ts";
 import { csvRows } from "./csv-rows.ts";
 import type { StoredFile, StoredResult } from "./find-results.ts";
 import { readChunks } from "./read-chunks.ts";
@@ -22,9 +23,6 @@ export interface Summary {
   /** The same for a narrow column. */
   readonly endShort: string;
 }
-
-/** The larger ones hold no layer of any list that could be read. */
-export const RECORD_BYTES_MAX = 256 << 20;
 
 const shortEnds: Readonly<Record<string, string>> = {
   "container stopped": "stopped",

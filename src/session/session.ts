@@ -159,6 +159,11 @@ export class Session {
     return this.#layers.layers === undefined ? this.#layers.why : undefined;
   }
 
+  /** Where the result is to be. */
+  get target(): ResultTarget {
+    return this.#options.target;
+  }
+
   /** What was seen so far. */
   get counts(): Readonly<Counts> {
     return this.#recording.counts;

@@ -376,7 +376,7 @@ export class Sessions {
     if (!this.#release(session.container.id, slot)) return; // another caller waited for the same end
     this.#counters.ended({ name: slot.nameOnDisk ?? slot.name, ...summary });
     this.#logEnd(session, summary);
-    if (summary.written === "run") this.#merges.add(session.path);
+    if (summary.written === "run") this.#merges.add(session.target);
     this.#tidyUpSoon();
   }
 

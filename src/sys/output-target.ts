@@ -9,7 +9,7 @@ export type OutputTarget =
   | { readonly kind: "descriptor"; readonly fd: number; readonly path: string }
   /** A device, a FIFO, or another process's descriptor: there is nothing that could be replaced. */
   | { readonly kind: "stream"; readonly path: string }
-  /** A regular file, or a free name. `folder` is the real one, behind all links. */
+  /** A regular file, or a free name, behind all links. `folder` leads to its folder. */
   | {
       readonly kind: "file";
       readonly folder: string;
@@ -91,18 +91,23 @@ async function followLinks(path: string): Promise<Place> {
   let at = path;
   for (let links = 0; links < LINKS_MAX; links++) {
     if (at.endsWith("/")) throw isFolder(path);
-    const folder = await realFolder(path, dirname(at));
+    const folder = dirname(at);
     const name = basename(at);
-    const here = `${folder === "/" ? "" : folder}/${name}`;
-    const target = await readlink(here).catch(notALink);
+    const here = inFolder(folder, name);
     // The links of /proc lead to open files, whatever their text says.
-    const isOwn = folder === (await realpath("/proc/self/fd"));
+    const isOwn = (await realFolder(path, folder)) === (await realpath("/proc/self/fd"));
     if (isOwn) return { kind: "descriptor", fd: Number(name), path: here };
+    const target = await readlink(here).catch(notALink);
     if (target === undefined) return { kind: "place", folder, name };
     if ((await statfs(folder)).type === PROC_SUPER_MAGIC) return { kind: "stream", path: here };
-    at = target.startsWith("/") ? target : `${folder}/${target}`;
+    at = target.startsWith("/") ? target : inFolder(folder, target);
   }
   throw new OutputError(path, "ELOOP");
+}
+
+/** Not join(), which takes away `..`, and with it what a link before it leads to. */
+export function inFolder(folder: string, name: string): string {
+  return `${folder === "/" ? "" : folder}/${name}`;
 }
 
 async function realFolder(path: string, folder: string): Promise<string> {

@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { mergeListsBy } from "../../src/cli/merge-lists.ts";
 import { type Config, defaultConfig } from "../../src/config.ts";
-import type { MergeLists } from "../../src/record/merge-queue.ts";
 import type { ContainerInfo } from "../../src/session/container.ts";
 import { Sessions } from "../../src/session/sessions.ts";
-import { runHelper } from "../../src/sys/helper.ts";
 import { loadShim } from "../../src/sys/shim.ts";
 import { type HeldContainer, heldContainer, type Layer } from "./held-container.ts";
 import { commandLine } from "./program.ts";
@@ -16,8 +15,7 @@ export const runtime = { name: "containerd", version: "2.1.9" };
 export const files = { "/a": "a", "/b": "bb", "/c": "ccc" };
 
 /** As the plugin does it. */
-const mergeLists: MergeLists = (inputs, output, signal) =>
-  runHelper(commandLine(["merge", ...inputs, "-o", output]), signal, [0, 3]);
+const mergeLists = mergeListsBy(commandLine([]));
 
 /** Sessions over a real tracer, with their log and a folder for results. */
 export async function bench(options: StartOptions & { readonly startCeilingMs?: number } = {}) {

@@ -141,7 +141,9 @@ test("of more than 64 runs quantiles are remembered, and the number of runs stay
 });
 
 test("the more files a list has, the fewer runs it remembers one by one, but never less than eight", () => {
-  expect([1, 125_000, 250_000, 1_000_000, 100_000_000].map(rememberedRuns)).toEqual([64, 64, 32, 8, 8]);
+  expect([1, 125_000, 250_000, 1_000_000, 2_000_000, 100_000_000].map(rememberedRuns)).toEqual([
+    64, 64, 32, 8, 4, 2,
+  ]);
 });
 
 const completenesses: readonly Partial<Origin>[] = [

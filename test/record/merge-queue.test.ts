@@ -1,8 +1,19 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { type MergeLists, MergeQueue } from "../../src/record/merge-queue.ts";
-import { findRuns, runNames } from "../../src/record/temporary.ts";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { mergeListsBy } from "../../src/cli/merge-lists.ts";
+import { type MergeLists, MergeQueue, type MergeTarget } from "../../src/record/merge-queue.ts";
+import { findRuns, runNames, stagingName } from "../../src/record/temporary.ts";
+import { commandLine } from "../helpers/program.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
@@ -46,9 +57,13 @@ function bench(folder: TemporaryFolder, gate: () => Promise<void> = async () => 
     /** A run of one line has ended. */
     run(line: string, result = path): void {
       leave(line, result);
-      queue.add(result);
+      queue.add(targetOf(result));
     },
   };
+}
+
+function targetOf(path: string): MergeTarget {
+  return { directory: dirname(path), name: basename(path) };
 }
 
 const text = (path: string): string => readFileSync(path, "latin1");
@@ -89,7 +104,7 @@ describe("MergeQueue", () => {
     using folder = temporaryFolder();
     const { queue, calls, path, leave } = bench(folder);
     for (let index = 0; index < 250; index++) leave(`/${index}`);
-    queue.add(path);
+    queue.add(targetOf(path));
     await queue.finish(50_000);
     expect(calls.map((inputs) => inputs.length)).toEqual([100, 101, 51]);
     expect(text(path)).toBe(Array.from({ length: 250 }, (_, index) => `/${index}\n`).join(""));
@@ -135,10 +150,85 @@ describe("MergeQueue", () => {
     const other = folder.at("other:1");
     run("/x", other);
     writeFileSync(join(dirname(path), runNames(path, "beef", new Date(0)).list), "/goes/on\n");
-    queue.add(path);
-    queue.add(folder.at("gone/app:1"));
+    queue.add(targetOf(path));
+    queue.add(targetOf(folder.at("gone/app:1")));
     await queue.finish(50_000);
     expect(calls).toEqual([["/x\n"]]);
     expect(errors).toEqual([]);
+  });
+});
+
+describe("MergeQueue with optimizer merge, where others have planted links", () => {
+  const plant = (folder: TemporaryFolder) => {
+    const errors: string[] = [];
+    const merge = mergeListsBy(commandLine([]));
+    const queue = new MergeQueue({ merge, onError: (message) => errors.push(message) });
+    mkdirSync(folder.at("secret"));
+    for (const name of ["list", "list.json"]) writeFileSync(folder.at("secret", name), "/secret\n");
+    mkdirSync(folder.at("lists"));
+    /** A run of one line waits for a result. */
+    const leave = (name: string, startedAt = new Date(0)): string => {
+      const at = folder.at("lists", dirname(name), runNames(name, "c1", startedAt).list);
+      writeFileSync(at, "/a\n");
+      writeFileSync(`${at}.csv`, "path,size,elapsed\n/a,1,1\n");
+      writeFileSync(`${at}.json`, '{"state": "ended", "complete": true}');
+      return at;
+    };
+    return { queue, errors, leave, target: (name: string) => ({ directory: folder.at("lists"), name }) };
+  };
+
+  test("a list, a table and a record that are links are not read, but replaced", async () => {
+    using folder = temporaryFolder();
+    const { queue, errors, leave, target } = plant(folder);
+    leave("app:1");
+    for (const name of ["app:1", "app:1.csv", "app:1.json"]) {
+      symlinkSync(folder.at("secret/list"), folder.at("lists", name));
+    }
+    queue.add(target("app:1"));
+    await queue.finish(50_000);
+    expect(errors).toEqual([]);
+    expect(readFileSync(folder.at("lists/app:1"), "utf8")).toBe("/a\n");
+    expect(readFileSync(folder.at("secret/list"), "utf8")).toBe("/secret\n");
+    expect(lstatSync(folder.at("lists/app:1")).isFile()).toBe(true);
+  });
+
+  test("a run that is a link is not read", async () => {
+    using folder = temporaryFolder();
+    const { queue, errors, leave, target } = plant(folder);
+    leave("app:1", new Date(1));
+    const linked = leave("app:1", new Date(2));
+    for (const ending of ["", ".csv"]) {
+      unlinkSync(linked + ending);
+      symlinkSync(folder.at("secret/list"), linked + ending);
+    }
+    queue.add(target("app:1"));
+    await queue.finish(50_000);
+    expect(errors).toEqual([]);
+    expect(JSON.parse(text(folder.at("lists/app:1.json"))).merged.runs).toBe(1);
+    expect(text(folder.at("lists/app:1"))).toBe("/a\n");
+  });
+
+  test("a staging folder that is a link is taken away, and nothing out of it", async () => {
+    using folder = temporaryFolder();
+    const { queue, errors, leave, target } = plant(folder);
+    leave("app:1");
+    unlinkSync(folder.at("secret/list"));
+    symlinkSync(folder.at("secret"), folder.at("lists", stagingName("app:1")));
+    queue.add(target("app:1"));
+    await queue.finish(50_000);
+    expect(errors).toEqual([]);
+    expect(readdirSync(folder.at("secret"))).toEqual(["list.json"]);
+    expect(readdirSync(folder.at("lists")).sort()).toEqual(["app:1", "app:1.csv", "app:1.json"]);
+  });
+
+  test("a folder on the way that is a link is not entered", async () => {
+    using folder = temporaryFolder();
+    const { queue, errors, leave, target } = plant(folder);
+    symlinkSync(folder.at("secret"), folder.at("lists/org"));
+    leave("org/app:1");
+    queue.add(target("org/app:1"));
+    await queue.finish(50_000);
+    expect(errors).toEqual([]);
+    expect(readdirSync(folder.at("secret"))).not.toContain("app:1");
   });
 });

@@ -1,10 +1,19 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { Claim } from "../../src/record/claim.ts";
 import { recover } from "../../src/record/recovery.ts";
 import { lockName, runNames, temporaryNames } from "../../src/record/temporary.ts";
 import { loadShim } from "../../src/sys/shim.ts";
 import { runToEnd } from "../helpers/program.ts";
+import { rootTest } from "../helpers/root.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const { lock } = loadShim();
@@ -120,6 +129,21 @@ describe("recover()", () => {
     for (const name of names) expect(existsSync(folder.at(name))).toBe(true);
     await claim.release();
     expect(readdirSync(folder.path).toSorted()).toEqual(names.toSorted());
+  });
+
+  rootTest("does not enter a link to a folder, or a folder of another user", async () => {
+    using folder = temporaryFolder();
+    const text = record(GONE);
+    for (const name of ["elsewhere", "lists/own", "lists/foreign"]) {
+      mkdirSync(folder.at(name), { recursive: true });
+      writeFileSync(folder.at(name, "app:1.json"), text);
+    }
+    symlinkSync(folder.at("elsewhere"), folder.at("lists/link"));
+    chownSync(folder.at("lists/foreign"), 1234, 1234);
+    await recover({ directory: folder.at("lists"), lock, log: { info() {}, warn() {}, error() {} } });
+    expect(readFileSync(folder.at("elsewhere/app:1.json"), "utf8")).toBe(text);
+    expect(readFileSync(folder.at("lists/foreign/app:1.json"), "utf8")).toBe(text);
+    expect(JSON.parse(readFileSync(folder.at("lists/own/app:1.json"), "utf8")).state).toBe("ended");
   });
 
   test("a folder that is not there needs nothing", async () => {

@@ -1,13 +1,19 @@
 import { describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { replaceResult } from "../../src/record/replace-result.ts";
-import { stagingFor } from "../../src/record/temporary.ts";
+import { companions, stagingName } from "../../src/record/temporary.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
 
 const endings = ["", ".csv", ".json"] as const;
 
 function write(path: string, text: string): void {
   for (const ending of endings) writeFileSync(path + ending, text + ending);
+}
+
+function stagingFor(path: string) {
+  const folder = join(dirname(path), stagingName(path));
+  return { folder, ...companions(join(folder, "list")) };
 }
 
 const texts = (path: string): string[] => endings.map((ending) => readFileSync(path + ending, "latin1"));

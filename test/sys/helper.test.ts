@@ -7,14 +7,14 @@ const never = new AbortController().signal;
 
 /** The last line that a shell command says; no exit code is a good one. */
 async function said(words: string): Promise<string> {
-  const error = await runHelper(["/bin/sh", "-c", words], never, []).catch((reason) => reason);
+  const error = await runHelper(["/bin/sh", "-c", words], never, { good: [] }).catch((reason) => reason);
   return error instanceof Error ? error.message : "nothing";
 }
 
 describe("runHelper()", () => {
   test("resolves when the exit code is a good one", async () => {
     expect(await runHelper(["true"], never)).toBeUndefined();
-    expect(await runHelper(["sh", "-c", "exit 3"], never, [0, 3])).toBeUndefined();
+    expect(await runHelper(["sh", "-c", "exit 3"], never, { good: [0, 3] })).toBeUndefined();
   });
 
   test("rejects with what the command said, or with how it ended", async () => {
