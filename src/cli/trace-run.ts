@@ -9,6 +9,7 @@ import { ProcessTree } from "../trace/process-tree.ts";
 import { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
 import { Progress } from "./progress.ts";
+import { whyReplacedListed } from "./replaced-files.ts";
 import { Stop, type StopOptions, type StopReason } from "./stop.ts";
 import type { TracedFile, TraceReport } from "./trace-report.ts";
 import { endCommand, openTarget, type Target, type TargetOptions, watchOutput } from "./trace-target.ts";
@@ -59,7 +60,12 @@ async function traceTarget(
   xattr: Parameters<typeof findLayers>[1],
 ): Promise<TraceRun> {
   const root = rootOf(target.pid);
-  const found = findLayers(root, xattr);
+  const rootfs = options.target.kind === "command" ? options.target.rootfs : undefined;
+  const unseen = rootfs === undefined ? undefined : { imageDevice: target.held?.imageDevice };
+  const found = findLayers(root, xattr, unseen);
+  const tellsReplaced = options.runtimeFiles || (found.layers?.tellsReplaced ?? true);
+  // Not at the end, when a file system may not answer any more.
+  const replacedListed = tellsReplaced ? undefined : whyReplacedListed(rootfs);
   const files: TracedFile[] = [];
   const stop = new Stop(options, target.ended);
   const recording = new Recording({
@@ -96,6 +102,7 @@ async function traceTarget(
     counts: recording.counts,
     trouble: recording.trouble,
     unfiltered: found.layers === undefined ? found.why : undefined,
+    replacedListed,
     startedAt,
     endedAt: new Date(),
     reason,

@@ -1,4 +1,5 @@
 import { processStat } from "../sys/process-stat.ts";
+import type { CommandEnvironment } from "./command-environment.ts";
 import { type HeldCommand, holdCommand } from "./held-command.ts";
 import { watchForLine } from "./stop.ts";
 
@@ -8,6 +9,7 @@ export type TargetOptions =
       readonly kind: "command";
       readonly command: readonly string[];
       readonly rootfs: string | undefined;
+      readonly environment: CommandEnvironment;
       /** Its output passes through us, so that a line can be waited for. */
       readonly piped: boolean;
     }

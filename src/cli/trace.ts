@@ -3,6 +3,7 @@ import { findContainer } from "../find/find.ts";
 import { waitForContainer } from "../find/wait.ts";
 import { writeAll } from "../sys/terminal.ts";
 import { ExitCode, makeCommand } from "./command.ts";
+import { commandEnvironment } from "./command-environment.ts";
 import { parseDuration } from "./duration.ts";
 import { OutputFile } from "./output-file.ts";
 import { formatReport, formatSummary, type ReportFormat } from "./trace-report.ts";
@@ -17,6 +18,16 @@ const args = {
     type: "string",
     valueHint: "DIR",
     description: "Run the command in this root file system, which stays as it is",
+  },
+  env: {
+    type: "string",
+    valueHint: "NAME[=VALUE]",
+    description: "Set a variable of the command's environment, or hand on your own; may be repeated",
+  },
+  "env-from-host": {
+    type: "boolean",
+    description:
+      "With --rootfs: hand on your whole environment; by default the command has PATH and HOME alone",
   },
   wait: { type: "boolean", description: "Wait until a container of that name or image starts" },
   timeout: { type: "string", valueHint: "TIME", description: "Stop after so long: 30s, 500ms, 2m" },
@@ -54,8 +65,8 @@ export const traceCommand = makeCommand({
     ["optimizer trace -- python3 app.py", "a command on this machine"],
     ["optimizer trace --rootfs ./rootfs -- nginx -t", "a command in an unpacked image, which stays as it is"],
   ],
-  async run(flags, command) {
-    const target = await findTarget(flags, command);
+  async run(flags, command, valuesOf) {
+    const target = await findTarget(flags, command, valuesOf("env"));
     const format = reportFormat(flags);
     using output = flags.output === undefined ? undefined : new OutputFile(flags.output);
     const run = await runTrace({
@@ -77,7 +88,11 @@ export const traceCommand = makeCommand({
   },
 });
 
-async function findTarget(flags: Flags, command: readonly string[] | undefined): Promise<TargetOptions> {
+async function findTarget(
+  flags: Flags,
+  command: readonly string[] | undefined,
+  env: readonly string[],
+): Promise<TargetOptions> {
   const { container, pid, rootfs } = flags;
   const given = [command, pid, container].filter((each) => each !== undefined).length;
   if (given !== 1 || command?.length === 0) {
@@ -88,8 +103,13 @@ async function findTarget(flags: Flags, command: readonly string[] | undefined):
   if (command === undefined && (rootfs !== undefined || flags["until-line"] !== undefined)) {
     throw new UsageError("--rootfs and --until-line go with a command; put it behind --");
   }
+  const fromHost = flags["env-from-host"] ?? false;
+  if (command === undefined && (env.length > 0 || fromHost)) {
+    throw new UsageError("--env and --env-from-host go with a command; put it behind --");
+  }
   if (command !== undefined) {
-    return { kind: "command", command, rootfs, piped: flags["until-line"] !== undefined };
+    const environment = commandEnvironment({ rootfs, env, fromHost });
+    return { kind: "command", command, rootfs, environment, piped: flags["until-line"] !== undefined };
   }
   if (pid !== undefined) return { kind: "process", pid: parsePid(pid), name: `process ${pid}` };
   return await findProcess(container ?? "", flags.wait ?? false);

@@ -9,8 +9,14 @@ export type FoundLayers =
   | { readonly layers: ImageLayers }
   | { readonly layers: undefined; readonly why: string };
 
+/** What is known of an overlay whose upper directory nobody sees. */
+export interface UnseenUpper {
+  /** As ImageLayers takes it; undefined where overlay does not tell the image's files from others. */
+  readonly imageDevice: number | undefined;
+}
+
 /** Finds the layers of a container's root mount on this host. `xattr` reads an attribute of a latin1 path. */
-export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayers {
+export function findLayers(root: Mount, xattr: LayerReader["xattr"], unseen?: UnseenUpper): FoundLayers {
   if (root.fsType !== "overlay") {
     return { layers: undefined, why: `the root file system is ${root.fsType}, not overlay` };
   }
@@ -25,8 +31,11 @@ export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayer
     return { layers: undefined, why: "the overlay's layers are not visible in this mount namespace" };
   }
   const reader = { kind: kindOf, inode: inodeOf, list, xattr };
-  const inodesTell = all !== undefined && isOneFileSystem(all);
-  return { layers: new ImageLayers(layers, reader, { inodesTell, remapped: isRemapped(layers, xattr) }) };
+  const imageDevice = unseen?.imageDevice;
+  const inodesTell =
+    unseen === undefined ? all !== undefined && isOneFileSystem(all) : imageDevice !== undefined;
+  const remapped = isRemapped(layers, xattr);
+  return { layers: new ImageLayers(layers, reader, { inodesTell, imageDevice, remapped }) };
 }
 
 /**
