@@ -165,7 +165,7 @@ int32_t opt_repeats(struct opt_tracer *tracer);
  * Ends the thread and closes the group and the writing end of the stream. Events
  * still in the queue are dropped: ask for a barrier first. Blocks until the
  * threads have ended, some milliseconds. The tracer is gone afterwards. -EBUSY
- * when a helper hangs in a dead file system: its memory is left to it.
+ * when one hangs in a dead file system: its memory is left to it.
  */
 int32_t opt_stop(struct opt_tracer *tracer);
 

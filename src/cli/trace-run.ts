@@ -1,6 +1,7 @@
 import { release } from "node:os";
 import { findLayers } from "../image/host-layers.ts";
 import { Recording } from "../record/recording.ts";
+import { closeTrace } from "../session/close-trace.ts";
 import { loadShim } from "../sys/shim.ts";
 import { Gate } from "../trace/gate.ts";
 import { openFiles } from "../trace/open-files.ts";
@@ -12,6 +13,7 @@ import { Progress } from "./progress.ts";
 import { whyReplacedListed } from "./replaced-files.ts";
 import { Stop, type StopOptions, type StopReason } from "./stop.ts";
 import type { TracedFile, TraceReport } from "./trace-report.ts";
+import { onSignals } from "./trace-signals.ts";
 import { endCommand, openTarget, type Target, type TargetOptions, watchOutput } from "./trace-target.ts";
 
 /** A trace that somebody asked for and waits for. */
@@ -93,9 +95,7 @@ async function traceTarget(
   }
   gate.release();
   const reason = await released(options, target, stop, recording);
-  await trace.drained();
-  const loss = await trace.close(reason !== "ended");
-  if (loss !== undefined) recording.lost(loss);
+  await closeTrace({ tracer, trace, recording, rootLives: reason !== "ended" });
   const report: TraceReport = {
     target: target.name,
     files,
@@ -128,32 +128,4 @@ async function released(
   const reason = await stop.reached;
   if (reason === "ended") await Promise.all(outputs); // what it said last
   return reason;
-}
-
-/**
- * The first Ctrl-C ends the trace, whose list is then complete; a terminal sends it to the command as
- * well. A second one leaves at once. Other signals are for the command, which ends the trace with it.
- */
-function onSignals({ held }: Target, stop: Stop): Disposable {
-  let interrupts = 0;
-  const interrupt = (): void => {
-    if (++interrupts > 1) {
-      process.removeAllListeners("SIGINT");
-      process.kill(process.pid, "SIGINT");
-    }
-    stop.now("interrupted");
-  };
-  const passOn = (signal: NodeJS.Signals): void => {
-    if (held === undefined) stop.now("interrupted");
-    else held.kill(signal);
-  };
-  const passed = ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
-  process.on("SIGINT", interrupt);
-  for (const signal of passed) process.on(signal, passOn);
-  return {
-    [Symbol.dispose]() {
-      for (const signal of passed) process.off(signal, passOn);
-      // SIGINT stays caught: a second one has to work while the list is being written.
-    },
-  };
 }
