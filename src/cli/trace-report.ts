@@ -4,6 +4,7 @@ import type { Counts } from "../formats/provenance.ts";
 import { jsonText, toLatin1 } from "../formats/utf8.ts";
 import { plural } from "../plural.ts";
 import { printable } from "../sys/terminal.ts";
+import { cureOf } from "./attached-start.ts";
 
 /** A file of a trace's list. */
 export interface TracedFile extends CsvFile {
@@ -77,6 +78,7 @@ export function formatSummary(report: TraceReport): string {
       ? []
       : [`files that replaced those of the image are listed, too: ${replacedListed}`]),
     ...(trouble.length === 0 ? [] : [`The list is not complete: ${trouble.join("; ")}`]),
+    ...trouble.flatMap((reason) => cureOf(reason) ?? []),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -9,6 +9,7 @@ import { isHostRoot, rootOf } from "../trace/process-mounts.ts";
 import { ProcessTree } from "../trace/process-tree.ts";
 import { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
+import { AttachedStart } from "./attached-start.ts";
 import { Progress } from "./progress.ts";
 import { whyReplacedListed } from "./replaced-files.ts";
 import { Stop, type StopOptions, type StopReason } from "./stop.ts";
@@ -61,9 +62,11 @@ async function traceTarget(
   tracer: Tracer,
   xattr: Parameters<typeof findLayers>[1],
 ): Promise<TraceRun> {
-  const root = rootOf(target.pid);
-  const rootfs = options.target.kind === "command" ? options.target.rootfs : undefined;
-  const unseen = rootfs === undefined ? undefined : { imageDevice: target.held?.imageDevice };
+  const { pid, held } = target;
+  const wanted = options.target;
+  const root = rootOf(pid);
+  const rootfs = wanted.kind === "command" ? wanted.rootfs : undefined;
+  const unseen = rootfs === undefined ? undefined : { imageDevice: held?.imageDevice };
   const found = findLayers(root, xattr, unseen);
   const tellsReplaced = options.runtimeFiles || (found.layers?.tellsReplaced ?? true);
   // Not at the end, when a file system may not answer any more.
@@ -78,24 +81,33 @@ async function traceTarget(
       stop.fileSeen();
     },
   });
-  const sharesRoot = target.held === undefined && isHostRoot(root);
-  const tree = sharesRoot ? new ProcessTree(target.pid) : undefined;
+  const sharesRoot = held === undefined && isHostRoot(root);
+  const tree = sharesRoot ? new ProcessTree(pid) : undefined;
   const gate = new Gate(recording, tree);
+  const start = wanted.kind === "command" ? undefined : new AttachedStart(pid, wanted.kind, sharesRoot);
   const startedAt = new Date();
   const trace = await tracer.arm({
-    pid: target.pid,
+    pid,
     root,
-    observer: gate,
+    observer: {
+      open(file) {
+        start?.open(file);
+        gate.open(file);
+      },
+      lost: (loss) => gate.lost(loss),
+    },
     timeoutMs: MARK_TIMEOUT_MS,
     hostRoot: "allow",
   });
-  if (target.held === undefined) {
-    const belongs = (pid: number): boolean => tree === undefined || tree.has(pid) === true;
-    for (const file of openFiles(target.pid, belongs)) recording.open(file);
+  if (start?.marked() === false) {
+    const belongs = (each: number): boolean => tree === undefined || tree.has(each) === true;
+    for (const file of openFiles(pid, belongs)) recording.open(file);
   }
   gate.release();
   const reason = await released(options, target, stop, recording);
   await closeTrace({ tracer, trace, recording, rootLives: reason !== "ended" });
+  const missed = start?.missed();
+  if (missed !== undefined) recording.fail(missed);
   const report: TraceReport = {
     target: target.name,
     files,
@@ -109,7 +121,7 @@ async function traceTarget(
     kernel: release(),
     optimizer: version,
   };
-  if (reason !== "ended" && target.held !== undefined) await endCommand(target.held);
+  if (reason !== "ended" && held !== undefined) await endCommand(held);
   return { report, exitCode: reason === "ended" ? await target.ended : 0 };
 }
 

@@ -1,4 +1,5 @@
 import { processStat } from "../sys/process-stat.ts";
+import type { AttachedKind } from "./attached-start.ts";
 import type { CommandEnvironment } from "./command-environment.ts";
 import { type HeldCommand, holdCommand } from "./held-command.ts";
 import { watchForLine } from "./stop.ts";
@@ -13,7 +14,7 @@ export type TargetOptions =
       /** Its output passes through us, so that a line can be waited for. */
       readonly piped: boolean;
     }
-  | { readonly kind: "process"; readonly pid: number; readonly name: string };
+  | { readonly kind: AttachedKind; readonly pid: number; readonly name: string };
 
 /** A process that is there, and when it ends. */
 export interface Target {

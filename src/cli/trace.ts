@@ -118,7 +118,7 @@ async function findTarget(
 async function findProcess(query: string, wait: boolean): Promise<TargetOptions> {
   if (!wait) {
     const { pid, id, name } = await findContainer(query);
-    return { kind: "process", pid, name: name || id };
+    return { kind: "container", pid, name: name || id };
   }
   const interrupt = new AbortController();
   const onInterrupt = (): void => interrupt.abort(new Error("Interrupted while waiting"));
@@ -126,7 +126,7 @@ async function findProcess(query: string, wait: boolean): Promise<TargetOptions>
   try {
     const onLook = (): void => void process.stderr.write(`Waiting for a container "${query}" to start\n`);
     const { pid, id, name } = await waitForContainer(query, { signal: interrupt.signal, onLook });
-    return { kind: "process", pid, name: name || id };
+    return { kind: "container", pid, name: name || id };
   } finally {
     process.off("SIGINT", onInterrupt);
   }
