@@ -73,14 +73,17 @@ node_modules/.installed: package.json package-lock.json
 dist/optimizer: node_modules/.installed dist/shim.so package.json scripts/build.ts $(shell find src -name '*.ts')
 	$(BUN) scripts/build.ts
 
-dist/shim.so: native/shim.c native/held.c native/least.c native/probe.c native/shim.h native/inject.h
+SHIM := native/shim.c native/held.c native/overlay.c native/least.c native/probe.c
+SHIM_HEADERS := native/shim.h native/overlay.h native/inject.h
+
+dist/shim.so: $(SHIM) $(SHIM_HEADERS)
 	@mkdir -p dist
-	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ native/shim.c native/held.c native/least.c native/probe.c -lpthread
+	$(CC) $(WARNINGS) $(CFLAGS) -fPIC -shared -o $@ $(SHIM) -lpthread
 
 # The shim whose system calls fail on demand, see native/inject.h, and a program with it: for tests alone.
-INJECTING := native/shim.c native/held.c native/least.c native/probe.c native/inject.c
+INJECTING := $(SHIM) native/inject.c
 
-dist/shim-inject.so: $(INJECTING) native/shim.h native/inject.h
+dist/shim-inject.so: $(INJECTING) $(SHIM_HEADERS)
 	@mkdir -p dist
 	$(CC) $(WARNINGS) $(CFLAGS) -DOPT_INJECT -fPIC -shared -o $@ $(INJECTING) -lpthread
 
@@ -89,7 +92,7 @@ dist/optimizer-inject: dist/optimizer dist/shim-inject.so
 
 NATIVE_TESTS := native/shim_test.c native/storm_test.c native/fault_test.c native/test.c
 
-dist/shim-test-%: $(INJECTING) $(NATIVE_TESTS) native/shim.h native/inject.h native/test.h
+dist/shim-test-%: $(INJECTING) $(NATIVE_TESTS) $(SHIM_HEADERS) native/test.h
 	@mkdir -p dist
 	$(CC) $(WARNINGS) -g -O1 -fsanitize=$(subst address,address$(comma)undefined,$*) -fno-sanitize-recover=all \
 		-DOPT_INJECT -o $@ $(INJECTING) $(NATIVE_TESTS) -lpthread

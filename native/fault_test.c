@@ -151,10 +151,42 @@ static void trace_under(const char *fault, struct outcome *outcome)
 /* ---- a command that waits ---- */
 
 static char rootfs[] = "/dev/shm/shim-test-XXXXXX";
+static char link_below[sizeof(rootfs) + 8];
+
+/* A root file system with a file in a folder. */
+static void make_rootfs(void)
+{
+	CHECK(mkdtemp(rootfs) != NULL);
+	snprintf(link_below, sizeof(link_below), "%s/etc", rootfs);
+	CHECK(mkdir(link_below, 0755) == 0);
+	strcat(link_below, "/f");
+	CHECK(symlink("none", link_below) == 0);
+}
+
+static void remove_rootfs(void)
+{
+	CHECK(unlink(link_below) == 0);
+	link_below[strlen(link_below) - 2] = '\0';
+	CHECK(rmdir(link_below) == 0 && rmdir(rootfs) == 0); /* nothing came to be there */
+}
+
+/* What was said before the command was run. */
+static void read_ready(int fd, struct outcome *outcome)
+{
+	struct opt_held_ready ready;
+	ssize_t got = recv(fd, &ready, sizeof(ready), MSG_DONTWAIT);
+
+	if (got < 0)
+		return;
+	CHECK(got == sizeof(ready) && ready.dev_major == 0);
+	if (ready.dev_minor == 0)
+		say(outcome, "replaced files cannot be told");
+}
 
 static void hold_under(const char *fault, struct outcome *outcome)
 {
 	char *const argv[] = { "/none", NULL };
+	char name[] = "NAME=value";
 	int before = open_descriptors();
 	int words[2], said[2];
 	int status;
@@ -166,11 +198,12 @@ static void hold_under(const char *fault, struct outcome *outcome)
 	pid = fork();
 	CHECK(pid >= 0);
 	if (pid == 0) {
+		char *variables[] = { name, NULL };
 		const char *step = "";
 		int rc;
 
 		CHECK(opt_inject(fault) == 0);
-		rc = opt_exec_held(rootfs, argv, words[1], &step);
+		rc = opt_exec_held(rootfs, argv, 1, variables, words[1], &step);
 		CHECK(opt_inject(NULL) == 0);
 		if (strcmp(step, "run the command") != 0 || rc != -ENOENT)
 			say(outcome, "opt_exec_held() gives %s: %s", name_of(outcome, rc), step);
@@ -180,6 +213,7 @@ static void hold_under(const char *fault, struct outcome *outcome)
 	CHECK(waitpid(pid, &status, 0) == pid);
 	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	CHECK(read(said[0], outcome->text, TEXT_BYTES) == TEXT_BYTES);
+	read_ready(words[0], outcome);
 	close(said[0]);
 	close(said[1]);
 	close(words[0]);
@@ -268,16 +302,38 @@ static const struct place places[] = {
 	{ "unshare@opt_exec_held", 0, hold_under, "mount namespace" },
 	{ "mount@opt_exec_held", 0, hold_under, "private mounts" },
 	{ "realpath", 0, hold_under, "root file system" },
-	{ "stat", 0, hold_under, "folder to mount over" },
-	{ "mount@mount_overlay", 0, hold_under, "tmpfs" },
-	{ "chdir@mount_overlay", 0, hold_under, "tmpfs" },
-	{ "mkdir@mount_overlay", 0, hold_under, "folders of the overlay" },
-	{ "mount@mount_overlay", 1, hold_under, "overlay" },
+	{ "stat@scratch_folder", 0, hold_under, "folder to mount over" },
+	{ "mount@opt_mount_overlay", 0, hold_under, "tmpfs" },
+	{ "chdir@opt_mount_overlay", 0, hold_under, "tmpfs" },
+	{ "mkdir@make_folders", 0, hold_under, "folders of the overlay" },
+	{ "mkdir@opt_mount_overlay", 0, hold_under, "folder to mount the overlay at" },
+	{ "stat@copy_ownership", 0, hold_under, "owner of the root folder" },
+	{ "chown", 0, hold_under, "owner of the root folder" },
+	{ "chmod", 0, hold_under, "mode of the root folder" },
+	{ "listxattr", 0, hold_under, "attributes of the root folder" },
+	{ "open@opt_mount_overlay", 0, hold_under, "a file to try the overlay with" },
+	{ "fdopendir", 0, hold_under, "a file to try the overlay with" },
+	{ "fstatat", 0, hold_under, "a file to try the overlay with" },
+	{ "openat", 0, hold_under, "a file to try the overlay with" },
+	{ "mkdir@make_folders", 3, hold_under, "folders of the overlay that is tried" },
+	{ "mknod", 0, hold_under, "a file that was made, to try the overlay" },
+	{ "lstat", 0, hold_under, "the file that the overlay is tried with" },
+	{ "mount@mount_layers", 0, hold_under, "overlay that is tried" },
+	{ "lchown", 0, hold_under, "copying a file up, to try the overlay" },
+	{ "umount2@knows_copies", 0, hold_under, "overlay that is tried" },
+	{ "mount@mount_layers", 1, hold_under, "overlay that is tried, once more" },
+	{ "lstat", 1, hold_under, "the file that was copied" },
+	{ "lstat", 2, hold_under, "the file that was made" },
+	{ "umount2@knows_copies", 1, hold_under, "overlay that is tried, once more" },
+	{ "mount@mount_layers", 2, hold_under, "overlay" },
+	{ "chdir@opt_mount_overlay", 1, hold_under, "overlay" },
+	{ "lstat", 3, hold_under, "device of the image's files" },
 	{ "mkdir@mount_system", 0, hold_under, "/proc, /sys, /dev" },
 	{ "mount@mount_system", 0, hold_under, "/proc, /sys, /dev" },
 	{ "syscall", 0, hold_under, "pivot_root" },
-	{ "umount2", 0, hold_under, "old root" },
+	{ "umount2@enter_rootfs", 0, hold_under, "old root" },
 	{ "chdir@enter_rootfs", 0, hold_under, "new root" },
+	{ "putenv", 0, hold_under, "the command's environment" },
 	{ "write@wait_for_word", 0, hold_under, "\"ready\"" },
 	{ "read@wait_for_word", 0, hold_under, "the word to go on" },
 	{ "execvp", 0, hold_under, "the command" },
@@ -304,7 +360,7 @@ static void try_errors(const struct place *place, int fail, char *text)
 
 void fails_loudly_whatever_fails(void)
 {
-	CHECK(mkdtemp(rootfs) != NULL);
+	make_rootfs();
 	first = start_container(open_all_files, FEW);
 	second = start_container(open_all_files, FEW);
 	printf("| call | what for | fails once | fails always |\n|---|---|---|---|\n");
@@ -317,7 +373,7 @@ void fails_loudly_whatever_fails(void)
 		printf("| %s | %s | %s | %s |\n", places[i].call, places[i].purpose, once, always);
 	}
 	fflush(stdout);
-	CHECK(rmdir(rootfs) == 0);
+	remove_rootfs();
 	reap(&second);
 	reap(&first);
 }

@@ -1,80 +1,21 @@
 /* held.c - becoming a command that waits until it is traced; see shim.h for the contract. */
 #define _GNU_SOURCE
+#include "overlay.h"
 #include "shim.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "inject.h"
-
-/* Room for the overlay's options: a path, with each character escaped. */
-#define OPTIONS_BYTES (3 * PATH_MAX)
-
-static int failed(const char *step, const char **step_out)
-{
-	*step_out = step;
-	return -errno;
-}
-
-/* A folder to mount over that does not cover `path`. It is covered in this namespace only. */
-static const char *scratch_folder(const char *path)
-{
-	static const char *const folders[] = { "/mnt", "/tmp", "/run", "/var", "/home" };
-	struct stat st;
-
-	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-		size_t length = strlen(folders[i]);
-
-		if (stat(folders[i], &st) < 0 || !S_ISDIR(st.st_mode))
-			continue;
-		if (strncmp(path, folders[i], length) != 0 || path[length] != '/')
-			return folders[i];
-	}
-	errno = ENOENT;
-	return NULL;
-}
-
-/* Colons, commas and backslashes mean something in overlay's options. */
-static void append_escaped(char *options, const char *path)
-{
-	char *out = options + strlen(options);
-
-	for (; *path != '\0'; path++) {
-		if (strchr(":,\\", *path) != NULL)
-			*out++ = '\\';
-		*out++ = *path;
-	}
-	*out = '\0';
-}
-
-/* Mounts an overlay over `rootfs` and makes its root the current folder. */
-static int mount_overlay(const char *rootfs, const char **step_out)
-{
-	char options[OPTIONS_BYTES] = "upperdir=upper,workdir=work,lowerdir=";
-	char lower[PATH_MAX];
-	const char *scratch;
-
-	if (realpath(rootfs, lower) == NULL)
-		return failed("find the root file system", step_out);
-	scratch = scratch_folder(lower);
-	if (scratch == NULL || mount("tmpfs", scratch, "tmpfs", 0, "mode=755") < 0 || chdir(scratch) < 0)
-		return failed("mount a tmpfs for what the command writes", step_out);
-	if (mkdir("upper", 0755) < 0 || mkdir("work", 0755) < 0 || mkdir("root", 0755) < 0)
-		return failed("make folders for an overlay", step_out);
-	append_escaped(options, lower);
-	if (mount("overlay", "root", "overlay", 0, options) < 0 || chdir("root") < 0)
-		return failed("mount an overlay over the root file system", step_out);
-	return 0;
-}
 
 /* The host's /proc, /sys and /dev below the current folder. A missing folder comes to be in the overlay. */
 static int mount_system(const char **step_out)
@@ -90,9 +31,9 @@ static int mount_system(const char **step_out)
 	return 0;
 }
 
-static int enter_rootfs(const char *rootfs, const char **step_out)
+static int enter_rootfs(const char *rootfs, dev_t *image_device, const char **step_out)
 {
-	int rc = mount_overlay(rootfs, step_out);
+	int rc = opt_mount_overlay(rootfs, image_device, step_out);
 
 	if (rc == 0)
 		rc = mount_system(step_out);
@@ -115,12 +56,44 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int wait_for_word(int fd, const char **step_out)
+/* `NAME=VALUE` of an environment, or NULL. */
+static char *find_variable(char *const environment[], const char *name)
 {
-	char byte = '.';
-	ssize_t got;
+	size_t length = strlen(name);
 
-	if (write(fd, &byte, 1) != 1)
+	for (; environment != NULL && *environment != NULL; environment++) {
+		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+			return *environment;
+	}
+	return NULL;
+}
+
+/* `variables` are as opt_exec_held() takes them. Those that are taken over are looked up before any is set. */
+static int set_environment(bool is_clean, char *variables[], const char **step_out)
+{
+	for (char **variable = variables; *variable != NULL; variable++) {
+		char *own = strchr(*variable, '=') == NULL ? find_variable(environ, *variable) : NULL;
+
+		if (own != NULL)
+			*variable = own;
+	}
+	if (is_clean)
+		clearenv();
+	for (; *variables != NULL; variables++) {
+		if (strchr(*variables, '=') != NULL && putenv(*variables) != 0)
+			return failed("set its environment", step_out);
+	}
+	return 0;
+}
+
+/* Tells that the command is ready, and waits for the word to go on. */
+static int wait_for_word(int fd, dev_t image_device, const char **step_out)
+{
+	struct opt_held_ready ready = { .dev_major = major(image_device), .dev_minor = minor(image_device) };
+	ssize_t got;
+	char byte;
+
+	if (write(fd, &ready, sizeof(ready)) != sizeof(ready))
 		return failed("tell that it is ready", step_out);
 	do
 		got = read(fd, &byte, 1);
@@ -131,8 +104,10 @@ static int wait_for_word(int fd, const char **step_out)
 	return failed("wait for the word to go on", step_out);
 }
 
-int32_t opt_exec_held(const char *rootfs, char *const argv[], int32_t word_fd, const char **step_out)
+int32_t opt_exec_held(const char *rootfs, char *const argv[], uint32_t is_clean, char *variables[], int32_t word_fd,
+		      const char **step_out)
 {
+	dev_t image_device = 0;
 	int rc = 0;
 
 	if (unshare(CLONE_NEWNS) < 0)
@@ -140,13 +115,15 @@ int32_t opt_exec_held(const char *rootfs, char *const argv[], int32_t word_fd, c
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return failed("make the mounts private", step_out);
 	if (rootfs != NULL)
-		rc = enter_rootfs(rootfs, step_out);
+		rc = enter_rootfs(rootfs, &image_device, step_out);
 	if (rc == 0)
-		rc = wait_for_word(word_fd, step_out);
+		rc = set_environment(is_clean != 0, variables, step_out);
+	if (rc == 0)
+		rc = wait_for_word(word_fd, image_device, step_out);
 	if (rc < 0)
 		return rc;
 	close(word_fd);
 	reset_signals();
-	execvp(argv[0], argv);
+	execvp(argv[0], argv); /* by the command's own PATH */
 	return failed("run the command", step_out);
 }

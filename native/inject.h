@@ -54,11 +54,22 @@ bool opt_injected(const char *call, const char *function);
 #define unshare(...) OPT_MAY_FAIL(-1, unshare, __VA_ARGS__)
 #define write(...) OPT_MAY_FAIL(-1, write, __VA_ARGS__)
 
-/* held.c */
+/* held.c and overlay.c */
 #define chdir(...) OPT_MAY_FAIL(-1, chdir, __VA_ARGS__)
+#define chmod(...) OPT_MAY_FAIL(-1, chmod, __VA_ARGS__)
+#define chown(...) OPT_MAY_FAIL(-1, chown, __VA_ARGS__)
 #define execvp(...) OPT_MAY_FAIL(-1, execvp, __VA_ARGS__)
+#define fdopendir(...) OPT_MAY_FAIL(NULL, fdopendir, __VA_ARGS__)
+#define fstatat(...) OPT_MAY_FAIL(-1, fstatat, __VA_ARGS__)
+#define getxattr(...) OPT_MAY_FAIL(-1, getxattr, __VA_ARGS__)
+#define lchown(...) OPT_MAY_FAIL(-1, lchown, __VA_ARGS__)
+#define listxattr(...) OPT_MAY_FAIL(-1, listxattr, __VA_ARGS__)
+#define lstat(...) OPT_MAY_FAIL(-1, lstat, __VA_ARGS__)
 #define mkdir(...) OPT_MAY_FAIL(-1, mkdir, __VA_ARGS__)
+#define mknod(...) OPT_MAY_FAIL(-1, mknod, __VA_ARGS__)
 #define mount(...) OPT_MAY_FAIL(-1, mount, __VA_ARGS__)
+#define openat(...) OPT_MAY_FAIL(-1, openat, __VA_ARGS__)
+#define putenv(...) OPT_MAY_FAIL(-1, putenv, __VA_ARGS__)
 #define realpath(...) OPT_MAY_FAIL(NULL, realpath, __VA_ARGS__)
 #define stat(...) OPT_MAY_FAIL(-1, stat, __VA_ARGS__)
 #define syscall(...) OPT_MAY_FAIL(-1, syscall, __VA_ARGS__)

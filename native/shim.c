@@ -57,6 +57,7 @@ enum {
 	SAMPLE_SHARE = 50,
 	WRITE_AFTER_MS = 100, /* a record waits no longer: the reader need not wake up for each */
 	STOP_WAIT_MS = 200, /* for helpers that are about to end */
+	DRAIN_WAIT_MS = 2000, /* for the drain thread to finish its batch */
 	SEND_TRIES = 1000, /* a millisecond apart, before the stream is given up */
 	FAILED_READS_MAX = 4096, /* in a row, before reading is slowed down */
 	HELPER_STACK = 256 * 1024, /* thread-local storage of the host program comes out of it */
@@ -903,8 +904,12 @@ int32_t opt_stop(struct opt_tracer *tracer)
 	/* Frees a thread that waits for the reader to take more. */
 	shutdown(tracer->stream_fd, SHUT_RDWR);
 	wake(tracer);
-	pthread_join(tracer->drain, NULL);
-	/* A helper that hangs in a dead file system still uses the tracer: rather leave it than pull it away. */
+	/* A thread that hangs in a dead file system still uses the tracer: rather leave it than pull it away. */
+	for (int waited_ms = 0; pthread_tryjoin_np(tracer->drain, NULL) == EBUSY; waited_ms++) {
+		if (waited_ms == DRAIN_WAIT_MS)
+			return -EBUSY;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
 	for (int waited_ms = 0; jobs_busy(tracer); waited_ms++) {
 		if (waited_ms == STOP_WAIT_MS)
 			return -EBUSY;

@@ -177,20 +177,38 @@ int32_t opt_repeats(struct opt_tracer *tracer);
  * Ends the thread and closes the group and the writing end of the stream. Events
  * still in the queue are dropped: ask for a barrier first. Blocks until the
  * threads have ended, some milliseconds. The tracer is gone afterwards. -EBUSY
- * when a helper hangs in a dead file system: its memory is left to it.
+ * when one hangs in a dead file system: its memory is left to it.
  */
 int32_t opt_stop(struct opt_tracer *tracer);
 
+/* ---- held.c ---- */
+
+/* What opt_exec_held() says when it is ready. */
+struct opt_held_ready {
+	/*
+	 * The st_dev that a file of `rootfs` has in its overlay as long as it lives, also
+	 * when it was changed or renamed, and no file that was made there has. 0 and 0
+	 * without `rootfs`, and where overlay does not keep them apart.
+	 */
+	uint32_t dev_major; /* 0 */
+	uint32_t dev_minor; /* 4 */
+};
+
 /*
- * Becomes the command `argv` (ended by NULL; found by PATH), in a mount namespace
- * of its own. With `rootfs`, inside that folder's root file system, under an
- * overlay that takes what is written and goes with the namespace; /proc, /sys and
- * /dev are the host's. Before its first instruction it writes one byte to
- * `word_fd`, which has to be a socket, and waits for one; it closes it then.
+ * Becomes the command `argv` (ended by NULL), in a mount namespace of its own. With
+ * `rootfs`, inside that folder's root file system, under an overlay that takes what
+ * is written and goes with the namespace; /proc, /sys and /dev are the host's.
+ * The command is found by its own PATH. Of `variables` (ended by NULL) `NAME=VALUE`
+ * sets one of its environment, `NAME` takes over the caller's; of several for one
+ * name the last counts. The caller's others are there unless `is_clean`. The texts
+ * have to last; the array is written to.
+ * Before its first instruction it writes a struct opt_held_ready to `word_fd`, which
+ * has to be a socket, and waits for one byte; it closes it then.
  * Returns only when it fails: -errno, and `step_out` tells the step; "run the
  * command" is the last one. The calling thread is changed for good: exit.
  */
-int32_t opt_exec_held(const char *rootfs, char *const argv[], int32_t word_fd, const char **step_out);
+int32_t opt_exec_held(const char *rootfs, char *const argv[], uint32_t is_clean, char *variables[], int32_t word_fd,
+		      const char **step_out);
 
 /* ---- probe.c ---- */
 

@@ -79,13 +79,18 @@ test("nothing is executed by a name or a path that somebody told", () => {
   );
   expect(calls.toSorted()).toEqual([
     "src/cli/held-command.ts: [...selfCommand()",
-    "src/doctor/trial.ts: [process.execPath",
+    "src/doctor/trial.ts: [...command",
     "src/sys/helper.ts: [...command",
   ]);
+  // Nobody but a test names another one.
+  expect(read("src/doctor/trial.ts")).toContain('{ command = [process.execPath, "--version"],');
+  const trials = sources("src").flatMap((path) => [...read(path).matchAll(/await tryTracing\(([^)]*)\)/g)]);
+  expect(trials.map(([, given]) => given)).toEqual(["loadShim"]);
   // Whose only caller passes the program's own command line.
   const helpers = sources("src").filter(
     (path) => /\brunHelper\(/.test(read(path)) && path !== "src/sys/helper.ts",
   );
   expect(helpers).toEqual(["src/cli/merge-lists.ts"]);
-  expect(read("src/cli/merge-lists.ts")).toMatch(/runHelper\(\s*\[\.\.\.selfCommand\(\)/);
+  const merges = sources("src").flatMap((path) => [...read(path).matchAll(/\bmergeListsBy\((\w+\(\))\)/g)]);
+  expect(merges.map(([, program]) => program)).toEqual(["selfCommand()"]);
 });

@@ -1,6 +1,6 @@
 import { type ArgsDef, defineCommand, type ParsedArgs, runCommand } from "citty";
 import { formatHelp, type HelpOptions } from "./help.ts";
-import { checkFlags } from "./usage.ts";
+import { checkFlags, type FlagValues } from "./usage.ts";
 
 /** What the process returns; a contract with scripts. */
 export const ExitCode = { done: 0, failed: 1, usage: 2, incomplete: 3 } as const;
@@ -23,8 +23,12 @@ export interface CommandOptions<T extends ArgsDef> extends Omit<HelpOptions, "ar
   readonly examples?: HelpOptions["examples"];
   /** It takes any number of words; they are in `flags._`. */
   readonly takesMany?: boolean;
-  /** `behind` are the words behind `--`. Returns the exit code. */
-  readonly run: (flags: ParsedArgs<T>, behind: readonly string[] | undefined) => Promise<number>;
+  /** `behind` are the words behind `--`, `valuesOf` has every value of a flag that may be repeated. Returns the exit code. */
+  readonly run: (
+    flags: ParsedArgs<T>,
+    behind: readonly string[] | undefined,
+    valuesOf: FlagValues,
+  ) => Promise<number>;
 }
 
 /** Makes a command that refuses the flags it does not have. */
@@ -40,10 +44,11 @@ export function makeCommand<const T extends ArgsDef>(options: CommandOptions<T>)
     run,
   } = options;
   let behind: readonly string[] | undefined;
+  let valuesOf: FlagValues = () => [];
   const definition = defineCommand({
     meta: { name, description },
     args,
-    run: ({ args: flags }) => run(flags, behind),
+    run: ({ args: flags }) => run(flags, behind, valuesOf),
   });
   return {
     description,
@@ -54,7 +59,7 @@ export function makeCommand<const T extends ArgsDef>(options: CommandOptions<T>)
       const separator = rawArgs.indexOf("--");
       const own = separator < 0 ? rawArgs : rawArgs.slice(0, separator);
       behind = separator < 0 ? undefined : rawArgs.slice(separator + 1);
-      checkFlags(own, args, takesMany);
+      valuesOf = checkFlags(own, args, takesMany);
       const { result } = await runCommand(definition, { rawArgs: [...own] });
       return result as number;
     },

@@ -4,6 +4,7 @@ import type { Counts } from "../formats/provenance.ts";
 import { jsonText, toLatin1 } from "../formats/utf8.ts";
 import { plural } from "../plural.ts";
 import { printable } from "../sys/terminal.ts";
+import { cureOf } from "./attached-start.ts";
 
 /** A file of a trace's list. */
 export interface TracedFile extends CsvFile {
@@ -22,6 +23,8 @@ export interface TraceReport {
   readonly trouble: readonly string[];
   /** Why files were not told from those made at run time, if so. */
   readonly unfiltered: string | undefined;
+  /** Why files that replaced the image's are listed under their names, if so. */
+  readonly replacedListed: string | undefined;
   readonly startedAt: Date;
   readonly endedAt: Date;
   readonly reason: string;
@@ -50,7 +53,8 @@ const LARGEST = 5;
 const FOLDERS = 8;
 
 /** For people, a few lines: how much, until when, what is large, where it lies, what was left out. */
-export function formatSummary({ files, counts, trouble, unfiltered }: TraceReport): string {
+export function formatSummary(report: TraceReport): string {
+  const { files, counts, trouble, unfiltered, replacedListed } = report;
   const last = files.findLast((file) => !file.before);
   const before = files.filter((file) => file.before).length;
   const lines = [
@@ -70,7 +74,11 @@ export function formatSummary({ files, counts, trouble, unfiltered }: TraceRepor
       : []),
     ...labelled("left out", leftOut(counts)),
     ...(unfiltered === undefined ? [] : [`not told from files made at run time: ${printable(unfiltered)}`]),
+    ...(replacedListed === undefined
+      ? []
+      : [`files that replaced those of the image are listed, too: ${replacedListed}`]),
     ...(trouble.length === 0 ? [] : [`The list is not complete: ${trouble.join("; ")}`]),
+    ...trouble.flatMap((reason) => cureOf(reason) ?? []),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -88,6 +96,7 @@ function jsonReport({ files, startedAt, endedAt, ...report }: TraceReport) {
     complete: report.trouble.length === 0,
     ...report,
     unfiltered: report.unfiltered ?? null,
+    replacedListed: report.replacedListed ?? null,
     started: startedAt.toISOString(),
     ended: endedAt.toISOString(),
     files: files.map(({ path, sizeBytes, elapsedUs, layer, before }) => ({

@@ -1,6 +1,7 @@
 import { release } from "node:os";
 import { findLayers } from "../image/host-layers.ts";
 import { Recording } from "../record/recording.ts";
+import { closeTrace } from "../session/close-trace.ts";
 import { loadShim } from "../sys/shim.ts";
 import { Gate } from "../trace/gate.ts";
 import { openFiles } from "../trace/open-files.ts";
@@ -8,9 +9,12 @@ import { isHostRoot, rootOf } from "../trace/process-mounts.ts";
 import { ProcessTree } from "../trace/process-tree.ts";
 import { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
+import { AttachedStart } from "./attached-start.ts";
 import { Progress } from "./progress.ts";
+import { whyReplacedListed } from "./replaced-files.ts";
 import { Stop, type StopOptions, type StopReason } from "./stop.ts";
 import type { TracedFile, TraceReport } from "./trace-report.ts";
+import { onSignals } from "./trace-signals.ts";
 import { endCommand, openTarget, type Target, type TargetOptions, watchOutput } from "./trace-target.ts";
 
 /** A trace that somebody asked for and waits for. */
@@ -58,8 +62,15 @@ async function traceTarget(
   tracer: Tracer,
   xattr: Parameters<typeof findLayers>[1],
 ): Promise<TraceRun> {
-  const root = rootOf(target.pid);
-  const found = findLayers(root, xattr);
+  const { pid, held } = target;
+  const wanted = options.target;
+  const root = rootOf(pid);
+  const rootfs = wanted.kind === "command" ? wanted.rootfs : undefined;
+  const unseen = rootfs === undefined ? undefined : { imageDevice: held?.imageDevice };
+  const found = findLayers(root, xattr, unseen);
+  const tellsReplaced = options.runtimeFiles || (found.layers?.tellsReplaced ?? true);
+  // Not at the end, when a file system may not answer any more.
+  const replacedListed = tellsReplaced ? undefined : whyReplacedListed(rootfs);
   const files: TracedFile[] = [];
   const stop = new Stop(options, target.ended);
   const recording = new Recording({
@@ -70,39 +81,47 @@ async function traceTarget(
       stop.fileSeen();
     },
   });
-  const sharesRoot = target.held === undefined && isHostRoot(root);
-  const tree = sharesRoot ? new ProcessTree(target.pid) : undefined;
+  const sharesRoot = held === undefined && isHostRoot(root);
+  const tree = sharesRoot ? new ProcessTree(pid) : undefined;
   const gate = new Gate(recording, tree);
+  const start = wanted.kind === "command" ? undefined : new AttachedStart(pid, wanted.kind, sharesRoot);
   const startedAt = new Date();
   const trace = await tracer.arm({
-    pid: target.pid,
+    pid,
     root,
-    observer: gate,
+    observer: {
+      open(file) {
+        start?.open(file);
+        gate.open(file);
+      },
+      lost: (loss) => gate.lost(loss),
+    },
     timeoutMs: MARK_TIMEOUT_MS,
     hostRoot: "allow",
   });
-  if (target.held === undefined) {
-    const belongs = (pid: number): boolean => tree === undefined || tree.has(pid) === true;
-    for (const file of openFiles(target.pid, belongs)) recording.open(file);
+  if (start?.marked() === false) {
+    const belongs = (each: number): boolean => tree === undefined || tree.has(each) === true;
+    for (const file of openFiles(pid, belongs)) recording.open(file);
   }
   gate.release();
   const reason = await released(options, target, stop, recording);
-  await trace.drained();
-  const loss = await trace.close(reason !== "ended");
-  if (loss !== undefined) recording.lost(loss);
+  await closeTrace({ tracer, trace, recording, rootLives: reason !== "ended" });
+  const missed = start?.missed();
+  if (missed !== undefined) recording.fail(missed);
   const report: TraceReport = {
     target: target.name,
     files,
     counts: recording.counts,
     trouble: recording.trouble,
     unfiltered: found.layers === undefined ? found.why : undefined,
+    replacedListed,
     startedAt,
     endedAt: new Date(),
     reason,
     kernel: release(),
     optimizer: version,
   };
-  if (reason !== "ended" && target.held !== undefined) await endCommand(target.held);
+  if (reason !== "ended" && held !== undefined) await endCommand(held);
   return { report, exitCode: reason === "ended" ? await target.ended : 0 };
 }
 
@@ -121,32 +140,4 @@ async function released(
   const reason = await stop.reached;
   if (reason === "ended") await Promise.all(outputs); // what it said last
   return reason;
-}
-
-/**
- * The first Ctrl-C ends the trace, whose list is then complete; a terminal sends it to the command as
- * well. A second one leaves at once. Other signals are for the command, which ends the trace with it.
- */
-function onSignals({ held }: Target, stop: Stop): Disposable {
-  let interrupts = 0;
-  const interrupt = (): void => {
-    if (++interrupts > 1) {
-      process.removeAllListeners("SIGINT");
-      process.kill(process.pid, "SIGINT");
-    }
-    stop.now("interrupted");
-  };
-  const passOn = (signal: NodeJS.Signals): void => {
-    if (held === undefined) stop.now("interrupted");
-    else held.kill(signal);
-  };
-  const passed = ["SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"] as const;
-  process.on("SIGINT", interrupt);
-  for (const signal of passed) process.on(signal, passOn);
-  return {
-    [Symbol.dispose]() {
-      for (const signal of passed) process.off(signal, passOn);
-      // SIGINT stays caught: a second one has to work while the list is being written.
-    },
-  };
 }

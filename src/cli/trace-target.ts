@@ -1,4 +1,6 @@
 import { processStat } from "../sys/process-stat.ts";
+import type { AttachedKind } from "./attached-start.ts";
+import type { CommandEnvironment } from "./command-environment.ts";
 import { type HeldCommand, holdCommand } from "./held-command.ts";
 import { watchForLine } from "./stop.ts";
 
@@ -8,10 +10,11 @@ export type TargetOptions =
       readonly kind: "command";
       readonly command: readonly string[];
       readonly rootfs: string | undefined;
+      readonly environment: CommandEnvironment;
       /** Its output passes through us, so that a line can be waited for. */
       readonly piped: boolean;
     }
-  | { readonly kind: "process"; readonly pid: number; readonly name: string };
+  | { readonly kind: AttachedKind; readonly pid: number; readonly name: string };
 
 /** A process that is there, and when it ends. */
 export interface Target {
@@ -26,14 +29,16 @@ export interface Target {
 const POLL_MS = 50;
 /** How long a command may take to end when the trace is over before it does. */
 const KILL_AFTER_MS = 5000;
+/** How long it may take when it is killed: in a file system that does not answer it cannot end. */
+const KILLED_WAIT_MS = 1000;
 
 /** Starts the command and holds it, or takes the process as it is. */
 export async function openTarget(options: TargetOptions): Promise<Target> {
-  if (options.kind === "process") {
-    return { pid: options.pid, name: options.name, ended: processEnd(options.pid), held: undefined };
+  if (options.kind === "command") {
+    const held = await holdCommand(options);
+    return { pid: held.pid, name: options.command.join(" "), ended: held.exited, held };
   }
-  const held = await holdCommand(options);
-  return { pid: held.pid, name: options.command.join(" "), ended: held.exited, held };
+  return { pid: options.pid, name: options.name, ended: processEnd(options.pid), held: undefined };
 }
 
 /** Calls `found` when the command prints a line with `text`; its output passes on to ours. */
@@ -49,9 +54,17 @@ export function watchOutput({ held }: Target, text: string, found: () => void): 
 /** Ends a command that was started to be traced and goes on. */
 export async function endCommand(held: HeldCommand): Promise<void> {
   held.kill("SIGTERM");
-  const timer = setTimeout(() => held.kill("SIGKILL"), KILL_AFTER_MS);
-  await held.exited;
+  if (await endsWithin(held, KILL_AFTER_MS)) return;
+  held.kill("SIGKILL");
+  await endsWithin(held, KILLED_WAIT_MS);
+}
+
+async function endsWithin(held: HeldCommand, timeoutMs: number): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const timer = setTimeout(() => late.resolve(false), timeoutMs);
+  const ended = await Promise.race([held.exited.then(() => true), late.promise]);
   clearTimeout(timer);
+  return ended;
 }
 
 /** Resolves when a process that is not our child is gone, or its pid has a new owner. */

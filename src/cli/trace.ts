@@ -2,6 +2,7 @@ import type { ParsedArgs } from "citty";
 import { findContainer } from "../find/find.ts";
 import { waitForContainer } from "../find/wait.ts";
 import { ExitCode, makeCommand } from "./command.ts";
+import { commandEnvironment } from "./command-environment.ts";
 import { parseDuration } from "./duration.ts";
 import { OutputFile } from "./output-file.ts";
 import { writeText } from "./text-sink.ts";
@@ -17,6 +18,16 @@ const args = {
     type: "string",
     valueHint: "DIR",
     description: "Run the command in this root file system, which stays as it is",
+  },
+  env: {
+    type: "string",
+    valueHint: "NAME[=VALUE]",
+    description: "Set a variable of the command's environment, or hand on your own; may be repeated",
+  },
+  "env-from-host": {
+    type: "boolean",
+    description:
+      "With --rootfs: hand on your whole environment; by default the command has PATH and HOME alone",
   },
   wait: { type: "boolean", description: "Wait until a container of that name or image starts" },
   timeout: { type: "string", valueHint: "TIME", description: "Stop after so long: 30s, 500ms, 2m" },
@@ -54,10 +65,10 @@ export const traceCommand = makeCommand({
     ["optimizer trace -- python3 app.py", "a command on this machine"],
     ["optimizer trace --rootfs ./rootfs -- nginx -t", "a command in an unpacked image, which stays as it is"],
   ],
-  async run(flags, command) {
+  async run(flags, command, valuesOf) {
     const format = reportFormat(flags);
     await using output = await OutputFile.openIfNamed(flags.output);
-    const target = await findTarget(flags, command);
+    const target = await findTarget(flags, command, valuesOf("env"));
     const run = await runTrace({
       target,
       timeoutMs: flags.timeout === undefined ? undefined : parseDuration("--timeout", flags.timeout),
@@ -73,7 +84,11 @@ export const traceCommand = makeCommand({
   },
 });
 
-async function findTarget(flags: Flags, command: readonly string[] | undefined): Promise<TargetOptions> {
+async function findTarget(
+  flags: Flags,
+  command: readonly string[] | undefined,
+  env: readonly string[],
+): Promise<TargetOptions> {
   const { container, pid, rootfs } = flags;
   const given = [command, pid, container].filter((each) => each !== undefined).length;
   if (given !== 1 || command?.length === 0) {
@@ -84,8 +99,13 @@ async function findTarget(flags: Flags, command: readonly string[] | undefined):
   if (command === undefined && (rootfs !== undefined || flags["until-line"] !== undefined)) {
     throw new UsageError("--rootfs and --until-line go with a command; put it behind --");
   }
+  const fromHost = flags["env-from-host"] ?? false;
+  if (command === undefined && (env.length > 0 || fromHost)) {
+    throw new UsageError("--env and --env-from-host go with a command; put it behind --");
+  }
   if (command !== undefined) {
-    return { kind: "command", command, rootfs, piped: flags["until-line"] !== undefined };
+    const environment = commandEnvironment({ rootfs, env, fromHost });
+    return { kind: "command", command, rootfs, environment, piped: flags["until-line"] !== undefined };
   }
   if (pid !== undefined) return { kind: "process", pid: parsePid(pid), name: `process ${pid}` };
   return await findProcess(container ?? "", flags.wait ?? false);
@@ -94,7 +114,7 @@ async function findTarget(flags: Flags, command: readonly string[] | undefined):
 async function findProcess(query: string, wait: boolean): Promise<TargetOptions> {
   if (!wait) {
     const { pid, id, name } = await findContainer(query);
-    return { kind: "process", pid, name: name || id };
+    return { kind: "container", pid, name: name || id };
   }
   const interrupt = new AbortController();
   const onInterrupt = (): void => interrupt.abort(new Error("Interrupted while waiting"));
@@ -102,7 +122,7 @@ async function findProcess(query: string, wait: boolean): Promise<TargetOptions>
   try {
     const onLook = (): void => void process.stderr.write(`Waiting for a container "${query}" to start\n`);
     const { pid, id, name } = await waitForContainer(query, { signal: interrupt.signal, onLook });
-    return { kind: "process", pid, name: name || id };
+    return { kind: "container", pid, name: name || id };
   } finally {
     process.off("SIGINT", onInterrupt);
   }

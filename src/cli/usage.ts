@@ -6,15 +6,19 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
+/** The values that a flag was given, in their order: of several citty keeps the last. */
+export type FlagValues = (flag: string) => readonly string[];
+
 /**
  * Refuses flags that a command does not have: citty itself passes over them in silence.
  * `rawArgs` end before `--`: what is behind is the traced command's own. One letter is a flag's alias.
  */
-export function checkFlags(rawArgs: readonly string[], args: ArgsDef, takesMany: boolean): void {
+export function checkFlags(rawArgs: readonly string[], args: ArgsDef, takesMany: boolean): FlagValues {
   const known = Object.entries(args).filter(([, definition]) => definition.type !== "positional");
   let positionals = takesMany ? Number.POSITIVE_INFINITY : Object.keys(args).length - known.length;
   const names = known.map(([name]) => name);
-  const takesValue = new Set(known.filter(([, each]) => each.type === "string").map(([name]) => name));
+  const values = new Map<string, string[]>();
+  for (const [name, { type }] of known) if (type === "string") values.set(name, []);
   for (let index = 0; index < rawArgs.length; index++) {
     const word = rawArgs[index] ?? "";
     if (!word.startsWith("-") || word === "-") {
@@ -22,18 +26,19 @@ export function checkFlags(rawArgs: readonly string[], args: ArgsDef, takesMany:
       throw new UsageError(`Unexpected word "${word}"; see --help`);
     }
     const long = longForm(word, args);
-    const [flag = "", value] = long.replace(/^--?/, "").split("=", 2);
+    const [, flag = "", value] = /^--?([^=]*)(?:=(.*))?$/s.exec(long) ?? [];
     const name = flag.startsWith("no-") && names.includes(flag.slice(3)) ? flag.slice(3) : flag;
     if (!names.includes(name) || !long.startsWith("--")) throw new UsageError(unknownFlag(word, names));
-    if (!takesValue.has(name)) {
+    const given = values.get(name);
+    if (given === undefined) {
       if (value === undefined || value === "true" || value === "false") continue;
       throw new UsageError(`--${name} is either there or not; it takes no value "${value}"`);
     }
-    if (value !== undefined) continue;
-    index++;
-    const next = rawArgs[index];
-    if (next === undefined) throw new UsageError(`--${name} needs a value`);
+    const behind = value ?? rawArgs[++index];
+    if (behind === undefined) throw new UsageError(`--${name} needs a value`);
+    given.push(behind);
   }
+  return (flag) => values.get(flag) ?? [];
 }
 
 /** The flag that a single letter stands for, if it is one of the command's. */

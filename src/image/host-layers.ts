@@ -8,8 +8,14 @@ export type FoundLayers =
   | { readonly layers: ImageLayers }
   | { readonly layers: undefined; readonly why: string };
 
+/** What is known of an overlay whose upper directory nobody sees. */
+export interface UnseenUpper {
+  /** As ImageLayers takes it; undefined where overlay does not tell the image's files from others. */
+  readonly imageDevice: number | undefined;
+}
+
 /** Finds the layers of a container's root mount on this host. `xattr` reads an attribute of a latin1 path. */
-export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayers {
+export function findLayers(root: Mount, xattr: LayerReader["xattr"], unseen?: UnseenUpper): FoundLayers {
   if (root.fsType !== "overlay") {
     return { layers: undefined, why: `the root file system is ${root.fsType}, not overlay` };
   }
@@ -25,8 +31,13 @@ export function findLayers(root: Mount, xattr: LayerReader["xattr"]): FoundLayer
   const { lower, upper } = found;
   const reader = { kind: kindOf, inode: inodeOf, list, xattr };
   // Where the upper directory is found too, it tells whether all is on one file system.
-  const inodesTell = upper !== undefined && isOneFileSystem([...lower, upper]);
-  return { layers: new ImageLayers(lower, reader, { inodesTell, remapped: isRemapped(lower, xattr) }) };
+  const imageDevice = unseen?.imageDevice;
+  const inodesTell =
+    unseen === undefined
+      ? upper !== undefined && isOneFileSystem([...lower, upper])
+      : imageDevice !== undefined;
+  const remapped = isRemapped(lower, xattr);
+  return { layers: new ImageLayers(lower, reader, { inodesTell, imageDevice, remapped }) };
 }
 
 /**

@@ -19,6 +19,8 @@ export interface LayerReader {
 export interface OpenedFile {
   readonly path: string;
   readonly inode: number;
+  /** `st_dev`, where it is known. */
+  readonly device?: number | undefined;
   /** Made while the container ran: a copy of the image's file, or another file under its name. */
   readonly isNew: boolean;
 }
@@ -34,6 +36,7 @@ export interface ImageFile {
 interface LayerTraits {
   readonly inodesTell?: boolean;
   readonly remapped?: boolean;
+  readonly imageDevice?: number | undefined;
 }
 
 /** A container can open files in any number of directories that it made: then learning begins anew. */
@@ -52,6 +55,7 @@ export class ImageLayers {
   readonly #reader: LayerReader;
   readonly #inodesTell: boolean;
   readonly #remapped: boolean;
+  readonly #imageDevice: number | undefined;
   /** For each directory its parts, one for each layer that it is visible in, topmost first. */
   readonly #directories = new Map<string, readonly LayerDirectory[]>();
 
@@ -59,11 +63,14 @@ export class ImageLayers {
    * @param lower the layers' folders on this host, the topmost first, as overlay has them
    * @param traits.inodesTell whether a file that was copied up keeps its inode number in overlay, and no
    *   new file can have it: so it is when all layers and the upper directory are on one file system
+   * @param traits.imageDevice the `st_dev` that overlay shows for the files of its one layer, also when they were copied
+   *   up, and for no new file: so it may be where the upper directory is on another file system. Implies `inodesTell`
    * @param traits.remapped whether the topmost is none of the image's, but a copy of all of them for another owner
    */
   constructor(lower: readonly string[], reader: LayerReader, traits: LayerTraits = {}) {
     this.#reader = reader;
-    this.#inodesTell = traits.inodesTell ?? false;
+    this.#imageDevice = traits.imageDevice;
+    this.#inodesTell = traits.inodesTell ?? this.#imageDevice !== undefined;
     this.#remapped = traits.remapped ?? false;
     this.#roots = lower.map(
       (path, position) => new LayerDirectory(path, lower.length - 1 - position, reader),
@@ -76,18 +83,28 @@ export class ImageLayers {
     return this.#roots.length - (this.#remapped ? 1 : 0);
   }
 
+  /** Whether a file that replaced one of the image is told from it. */
+  get tellsReplaced(): boolean {
+    return this.#inodesTell;
+  }
+
   /**
    * The image's file that was opened, or undefined when it is none. The path alone does not tell when
    * something was renamed: then the inode does, as overlay keeps the numbers of the image's files.
    */
-  find({ path, inode, isNew }: OpenedFile): ImageFile | undefined {
+  find({ path, inode, device, isNew }: OpenedFile): ImageFile | undefined {
     const slash = path.lastIndexOf("/");
     const folder = path.slice(0, slash);
     const file = path.slice(slash + 1);
     const part = this.#partWith(folder, file);
-    if (!this.#inodesTell || (part !== undefined && !isNew)) return part && this.#fileIn(part, folder, file);
+    const isMade = this.#imageDevice !== undefined && device !== undefined && device !== this.#imageDevice;
+    if (!this.#inodesTell || (part !== undefined && !isNew && !isMade))
+      return part && this.#fileIn(part, folder, file);
     const here = part === undefined ? 0 : this.#reader.inode(`${part.path}/${file}`);
-    if (part !== undefined && (here === inode || here === "shared")) return this.#fileIn(part, folder, file);
+    // The copy of a file with several names may be shown as if it had been made.
+    if (part !== undefined && (here === "shared" || (here === inode && !isMade)))
+      return this.#fileIn(part, folder, file);
+    if (isMade) return undefined;
     for (const each of this.#parts(folder)) {
       const name = each.nameOf(inode);
       // A name that a higher layer hides cannot have been opened.

@@ -22,8 +22,8 @@ import { type ArmOptions, type Trace, TraceError, type TraceObserver } from "../
 import type { Tracer } from "../trace/tracer.ts";
 import { version } from "../version.ts";
 import { otherContainerOf } from "./cgroup.ts";
+import { closeTrace } from "./close-trace.ts";
 import type { ContainerInfo } from "./container.ts";
-import { unlessStuck } from "./unless-stuck.ts";
 
 /** Which runtime a container belongs to. */
 export interface RuntimeInfo {
@@ -61,12 +61,6 @@ export interface SessionSummary {
 
 /** How long a mark may take, and whether it may be on the host's root. */
 type Limits = Pick<ArmOptions, "timeoutMs" | "hostRoot">;
-
-/**
- * When a session ends it waits for the events that stand in the kernel's queue, many seconds after a storm: but not
- * without an end when none is read any more. The mark's end may take so long in all.
- */
-const CLOSE_PATIENCE_MS = 5000;
 
 /** One container's trace and its result, from the mark to the last byte on disk. */
 export class Session {
@@ -186,7 +180,11 @@ export class Session {
   }
 
   async #finish(reason: EndReason): Promise<SessionSummary> {
-    if (this.#trace !== undefined) await this.#closeTrace(this.#trace, reason !== "container stopped");
+    if (this.#trace !== undefined) {
+      const { tracer } = this.#options;
+      const rootLives = reason !== "container stopped";
+      await closeTrace({ tracer, trace: this.#trace, recording: this.#recording, rootLives });
+    }
     this.#drained.resolve();
     this.#queuePeak = this.#options.tracer.queuePeak();
     this.#end = { at: new Date(), reason };
@@ -203,16 +201,6 @@ export class Session {
       counts: this.#recording.counts,
       queuePeak: this.#queuePeak,
     };
-  }
-
-  async #closeTrace(trace: Trace, rootLives: boolean): Promise<void> {
-    const progress = () => this.#options.tracer.progress();
-    if ((await unlessStuck(trace.drained(), progress, CLOSE_PATIENCE_MS)) === "stuck") {
-      this.#recording.fail("events did not arrive in time");
-    }
-    // A helper of its own takes the mark back: what the others do says nothing of it.
-    const loss = await unlessStuck(trace.close(rootLives), () => 0, CLOSE_PATIENCE_MS);
-    if (loss !== undefined && loss !== "stuck") this.#recording.lost(loss);
   }
 
   #provenance(length: "full" | "short"): Provenance {

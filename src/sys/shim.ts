@@ -18,7 +18,7 @@ const symbols = {
   opt_link_file: { args: ["i32", "ptr"], returns: "i32" },
   opt_get_xattr: { args: ["ptr", "ptr", "ptr", "u32"], returns: "i32" },
   opt_send_datagram: { args: ["ptr", "ptr", "u32"], returns: "i32" },
-  opt_exec_held: { args: ["ptr", "ptr", "i32", "ptr"], returns: "i32" },
+  opt_exec_held: { args: ["ptr", "ptr", "u32", "ptr", "i32", "ptr"], returns: "i32" },
   opt_start: { args: ["u32", "ptr", "ptr"], returns: "i32" },
   opt_mark: { args: ["ptr", "u64", "i32", "u32"], returns: "i32" },
   opt_unmark: { args: ["ptr", "u64", "u64", "i32", "u32"], returns: "i32" },
@@ -58,6 +58,10 @@ export interface ExecHeldOptions {
   readonly command: readonly string[];
   /** The root file system to run in, under a throw-away overlay; the host's own without it. */
   readonly rootfs?: string | undefined;
+  /** Whether it inherits our environment, or has nothing but `variables`. */
+  readonly environment: "inherited" | "clean";
+  /** `NAME=VALUE`, or `NAME` for the value that it has here; of several for one name the last counts. */
+  readonly variables: readonly string[];
   readonly wordFd: number;
 }
 
@@ -139,11 +143,16 @@ export function loadShim(): Shim {
       return length < 0 ? undefined : value.toString("latin1", 0, length);
     },
     sendDatagram: (path, bytes) => native.opt_send_datagram(cString(path), bytes, bytes.byteLength) === 0,
-    execHeld({ command, rootfs, wordFd }) {
+    execHeld({ command, rootfs, environment, variables, wordFd }) {
       const words = command.map((word) => Buffer.from(`${word}\0`));
+      const settings = variables.map((each) => Buffer.from(`${each}\0`));
       const root = rootfs === undefined ? null : Buffer.from(`${rootfs}\0`);
+      const clean = environment === "clean" ? 1 : 0;
       const stepOut = new BigUint64Array(1);
-      return failedStep(native.opt_exec_held(root, vectorOf(words), wordFd, stepOut), stepOut);
+      return failedStep(
+        native.opt_exec_held(root, vectorOf(words), clean, vectorOf(settings), wordFd, stepOut),
+        stepOut,
+      );
     },
     becomeLeast(needed, commandLine, heard) {
       const words = commandLine.map(cString);
@@ -195,7 +204,7 @@ function cString(text: string): Uint8Array {
   return Buffer.from(`${text}\0`, "latin1");
 }
 
-/** What execve() takes for arguments. The words have to outlive it. */
+/** What execve() takes for arguments. The words have to outlive it, and the pointers, too. */
 function vectorOf(words: readonly Uint8Array[]): BigUint64Array {
   return new BigUint64Array([...words.map((word) => BigInt(ptr(word))), 0n]);
 }

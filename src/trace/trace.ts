@@ -1,4 +1,5 @@
 import type { Mount } from "./mountinfo.ts";
+import type { DeviceNumber } from "./records.ts";
 
 /** A file that the traced workload opened. `path` is the one in the traced root, in latin1. */
 export interface FileOpen {
@@ -10,6 +11,8 @@ export interface FileOpen {
   readonly deleted: boolean;
   /** `st_ino`, its lowest 53 bits. */
   readonly inode: number;
+  /** `st_dev`; not told of what was open already. */
+  readonly device?: DeviceNumber;
   /** The file was made, or copied up, while the trace was on. */
   readonly isNew: boolean;
   readonly exec: boolean;

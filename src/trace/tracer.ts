@@ -378,10 +378,10 @@ function tracerEnded(): TraceError {
 }
 
 function fileOpen(event: OpenRecord, { target: trace, path, placed }: Routed<ActiveTrace>): FileOpen {
-  const { sizeBytes, mode, deleted, inode, exec, pid } = event;
+  const { sizeBytes, mode, deleted, inode, device, exec, pid } = event;
   const elapsedUs = Math.max(0, Math.round((event.timeNs - trace.armedAtNs) / 1000));
   const isNew = event.bornMs >= trace.armingAtMs;
-  return { path, sizeBytes, elapsedUs, mode, deleted, inode, isNew, exec, pid, unplaced: !placed };
+  return { path, sizeBytes, elapsedUs, mode, deleted, inode, device, isNew, exec, pid, unplaced: !placed };
 }
 
 /** Whether the mark of `trace` on a mount is at the same time the mark of another trace. */

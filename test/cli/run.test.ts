@@ -73,6 +73,14 @@ describe("optimizer", () => {
       ["trace", "--pid", "1", "--rootfs", "/"],
       "--rootfs and --until-line go with a command; put it behind --",
     ],
+    [["trace", "--env", "=x", "--", "true"], '--env must be NAME=VALUE or NAME, not "=x"'],
+    [["trace", "--env", "", "--", "true"], '--env must be NAME=VALUE or NAME, not ""'],
+    [["trace", "--env", "--", "true"], "--env needs a value"],
+    [["trace", "--env", "A=1", "web"], "--env and --env-from-host go with a command; put it behind --"],
+    [
+      ["trace", "--env-from-host", "--", "true"],
+      "--env-from-host goes with --rootfs; a command on the host has that environment anyway",
+    ],
     [
       ["trace", "--timeout", "soon", "--", "true"],
       '--timeout must be a duration such as 30s, 500ms or 2m, not "soon"',

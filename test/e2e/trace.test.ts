@@ -11,6 +11,7 @@ import { currentRun } from "../../scripts/rig/sandbox.ts";
 import { Snapshot } from "../../scripts/rig/snapshot.ts";
 import { straceOpens } from "../../scripts/rig/strace.ts";
 import { waitFor } from "../../scripts/rig/wait.ts";
+import { isTracing } from "../helpers/tracing.ts";
 
 const packages = await fetchPackages(console.error);
 const images = new Images(join(currentRun().folder, "images"), packages);
@@ -75,20 +76,21 @@ describe("optimizer trace on containerd", () => {
     });
     const trace = startTrace(["--pid", String(container.pid), "--json"]);
     const late = "/usr/share/nginx/html/index.html";
-    // `exec` tells when the mark is there: what it opens is seen.
-    await waitFor(() => readFileSync(`/proc/${trace.child.pid}/status`, "utf8").includes("Threads:"), {
-      what: "the trace to run",
-    });
-    await waitFor(async () => (await marksOf(trace.child.pid)) > 0, { what: "the mark to be set" });
+    await waitFor(() => isTracing(trace.child.pid), { what: "the trace to begin" });
     await container.exec("cat", late);
     await container.stop();
     const { exitCode, list, stderr } = await trace.end();
     const report = JSON.parse(list.join("\n")) as {
       complete: boolean;
-      reason: string;
+      trouble: readonly string[];
       files: { path: string; before: boolean }[];
     };
-    expect({ exitCode, stderr, complete: report.complete }).toMatchObject({ exitCode: 0, complete: true });
+    const { complete, trouble } = report;
+    expect({ exitCode, stderr, complete, trouble }).toMatchObject({
+      exitCode: 3,
+      complete: false,
+      trouble: ["the process ran already when its trace began"],
+    });
     const paths = (before: boolean): string[] =>
       report.files.filter((file) => file.before === before).map(({ path }) => path);
     const lib = "/usr/lib/x86_64-linux-gnu";
@@ -100,9 +102,3 @@ describe("optimizer trace on containerd", () => {
     expect(paths(false)).not.toContain("/usr/sbin/nginx");
   });
 });
-
-/** How many mounts and file systems a process watches with fanotify (proc_pid_fdinfo(5)). */
-async function marksOf(pid: number): Promise<number> {
-  const text = await run(["sh", "-c", `cat /proc/${pid}/fdinfo/* 2>/dev/null || true`]);
-  return text.split("\n").filter((line) => /^fanotify (?:mnt_id|sdev):/.test(line)).length;
-}

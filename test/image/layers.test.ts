@@ -1,8 +1,8 @@
-import { describe, expect } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { mkdirSync, statSync } from "node:fs";
 import { run } from "../../scripts/rig/command.ts";
 import { findLayers } from "../../src/image/host-layers.ts";
-import type { ImageLayers } from "../../src/image/layers.ts";
+import { ImageLayers } from "../../src/image/layers.ts";
 import { loadShim } from "../../src/sys/shim.ts";
 import { rootOf } from "../../src/trace/process-mounts.ts";
 import { type HeldContainer, heldContainer } from "../helpers/held-container.ts";
@@ -288,5 +288,38 @@ describe("ImageLayers.layerOf()", () => {
       const { told, truth } = await compare(steps, paths);
       expect(told).toEqual(truth);
     }
+  });
+});
+
+describe("ImageLayers.find() where the device tells files of the image from others", () => {
+  const IMAGE = 41;
+  const inodes: Record<string, number | "shared"> = { "/l/a": 1, "/l/b": 2, "/l/c": "shared" };
+  const layers = new ImageLayers(
+    ["/l"],
+    {
+      kind: (path) => (inodes[path] === undefined ? "none" : "file"),
+      inode: (path) => inodes[path] ?? 0,
+      list: () => ({ files: new Set(["a", "b", "c"]), others: new Set() }),
+      xattr: () => undefined,
+    },
+    { imageDevice: IMAGE },
+  );
+
+  test.each([
+    ["a file of the image", { path: "/a", inode: 1, device: IMAGE, isNew: false }, "/a"],
+    ["one that was copied up", { path: "/a", inode: 1, device: IMAGE, isNew: true }, "/a"],
+    ["one that was renamed", { path: "/z", inode: 2, device: IMAGE, isNew: true }, "/b"],
+    ["one that was renamed to another's name", { path: "/a", inode: 2, device: IMAGE, isNew: true }, "/b"],
+    ["a new file", { path: "/a", inode: 9, device: 42, isNew: true }, undefined],
+    [
+      "a new file with the number of an image's",
+      { path: "/a", inode: 1, device: 42, isNew: true },
+      undefined,
+    ],
+    ["a new file whose age is not known", { path: "/a", inode: 9, device: 42, isNew: false }, undefined],
+    ["the copy of a file with several names", { path: "/c", inode: 9, device: 42, isNew: true }, "/c"],
+    ["a file whose device is not known", { path: "/a", inode: 1, isNew: false }, "/a"],
+  ] as const)("%s", (_, file, path) => {
+    expect(layers.find(file)?.path).toBe(path);
   });
 });

@@ -1,0 +1,130 @@
+import { dlopen, ptr } from "bun:ffi";
+import { describe, expect } from "bun:test";
+import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { loadShim } from "../../src/sys/shim.ts";
+import { commandLine, runToEnd } from "../helpers/program.ts";
+import { rootTest } from "../helpers/root.ts";
+import { smallRootfs } from "../helpers/small-rootfs.ts";
+import { temporaryFolder } from "../helpers/temporary-folder.ts";
+import { changedPaths, treeOf } from "../helpers/tree.ts";
+import { waitFor } from "../helpers/wait-for.ts";
+
+interface Report {
+  readonly complete: boolean;
+  readonly replacedListed: string | null;
+  readonly counts: { readonly runtime: number };
+  readonly files: readonly { readonly path: string }[];
+}
+
+/** Starts what follows with the root file system `folder/rootfs` on a mount of its own, made by `how`. */
+function mountedBy(how: string, folder: string): string[] {
+  const script = `cd "$0" && mkdir -p mounted upper work changes/upper && ${how} && exec "$@"`;
+  return ["unshare", "--mount", "/bin/sh", "-c", script, folder];
+}
+
+/** Ways of having a root file system, and whether overlay there knows the image's files from others. */
+const places = [
+  ["in a folder", undefined, true],
+  ["on a read-only mount", "mount --bind -o ro rootfs mounted", true],
+  ["in memory", "mount -t tmpfs tmpfs mounted && cp -a rootfs/. mounted", true],
+  // What it shows has no lasting file handles; it is how engines mount an image.
+  ["on an overlay", "mount -t overlay -o lowerdir=rootfs,upperdir=upper,workdir=work overlay mounted", false],
+] as const;
+
+describe("optimizer trace --rootfs", () => {
+  for (const [what, how, tells] of places) {
+    rootTest(`tells files of the image from those that replaced them: ${what}`, async () => {
+      using folder = temporaryFolder();
+      const rootfs = smallRootfs(folder.path);
+      for (const name of ["issue", "kept", "mode", "moved", "over", "written"]) {
+        writeFileSync(`${rootfs}/etc/${name}`, `${name} of the image\n`);
+      }
+      const script = [
+        // Made anew under a name of the image, in each way.
+        "rm /etc/issue; echo mine > /etc/issue; cat /etc/issue",
+        "echo mine > /etc/over.21; mv /etc/over.21 /etc/over; cat /etc/over",
+        // Changed, forgotten by the kernel, and read.
+        "chmod 600 /etc/mode; mv /etc/moved /etc/moved.2; echo 2 > /proc/sys/vm/drop_caches",
+        "cat /etc/mode /etc/moved.2",
+        "echo more >> /etc/written; cat /etc/written /etc/kept",
+      ].join("\n");
+      const words = ["--rootfs", how === undefined ? rootfs : folder.at("mounted"), "--json", "--output"];
+      const before = how === undefined ? [] : mountedBy(how, folder.path);
+      const command = ["trace", ...words, folder.at("report"), "--", "sh", "-c", script];
+      const { stdout, stderr, exitCode } = await runToEnd(commandLine(command, before));
+      expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+      expect(stdout).toStartWith(
+        "mine\nmine\nmode of the image\nmoved of the image\nwritten of the image\nmore\n",
+      );
+      const report = JSON.parse(readFileSync(folder.at("report"), "utf8")) as Report;
+      const listed = report.files.map(({ path }) => path).filter((path) => path.startsWith("/etc/"));
+      expect(report.complete).toBe(true);
+      if (tells) {
+        expect(listed).toEqual(["/etc/mode", "/etc/moved", "/etc/written", "/etc/kept"]);
+        expect(report.replacedListed).toBeNull();
+        expect(report.counts.runtime).toBeGreaterThan(0);
+      } else {
+        // What keeps its name is not missing. Whether /etc/over is there is a matter of when its event is read.
+        const expected = ["/etc/issue", "/etc/mode", "/etc/written", "/etc/kept"];
+        expect(listed.filter((path) => path !== "/etc/over")).toEqual(expected);
+        const why = `${folder.at("mounted")} lies on overlay, where overlay does not know a changed file again`;
+        expect(report.replacedListed).toBe(why);
+        expect(stderr).toContain(`\nfiles that replaced those of the image are listed, too: ${why}\n`);
+      }
+    });
+  }
+
+  rootTest("gives the command a root folder with the owner, mode and attributes of the image's", async () => {
+    using folder = temporaryFolder();
+    const rootfs = smallRootfs(folder.path);
+    chownSync(rootfs, 12, 34);
+    chmodSync(rootfs, 0o2751);
+    setXattr(rootfs, "trusted.of", "image");
+    const script = 'stat -c "%u:%g %a" /; sleep 1000 & echo $!; wait';
+    await using child = Bun.spawn(commandLine(["trace", "--rootfs", rootfs, "--", "sh", "-c", script]), {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    const reader = child.stdout.getReader();
+    let said = "";
+    while (!/\n\d+\n$/.test(said)) said += Buffer.from((await reader.read()).value ?? "").toString();
+    const [owner, pid = ""] = said.split("\n");
+    expect(owner).toBe("12:34 2751");
+    expect(loadShim().readXattr(`/proc/${pid}/root/.`, "trusted.of")).toBe("image");
+    child.kill("SIGTERM");
+  });
+
+  for (const [what, signal] of [
+    ["Ctrl-C", "SIGINT"],
+    ["SIGKILL of all", "SIGKILL"],
+  ] as const) {
+    rootTest(`leaves nothing behind after ${what}`, async () => {
+      using folder = temporaryFolder();
+      const rootfs = smallRootfs(folder.path);
+      const before = treeOf(folder.path);
+      const mountsBefore = readFileSync("/proc/self/mountinfo", "utf8");
+      const script =
+        "echo made > /etc/made; rm /usr/bin/rm; echo changed >> /usr/bin/cat; echo here; exec sleep 1000";
+      await using child = Bun.spawn(commandLine(["trace", "--rootfs", rootfs, "--", "sh", "-c", script]), {
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      expect(Buffer.from((await child.stdout.getReader().read()).value ?? "").toString()).toBe("here\n");
+      const command = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim();
+      expect(command).toMatch(/^\d+$/);
+      child.kill(signal);
+      if (signal === "SIGKILL") process.kill(Number(command), signal);
+      await child.exited;
+      await waitFor("the command to be gone", () => !existsSync(`/proc/${command}/root/etc`));
+      expect(changedPaths(before, treeOf(folder.path))).toEqual([]);
+      expect(readFileSync("/proc/self/mountinfo", "utf8")).toBe(mountsBefore);
+    });
+  }
+});
+
+function setXattr(path: string, name: string, value: string): void {
+  const { symbols } = dlopen("libc.so.6", {
+    setxattr: { args: ["ptr", "ptr", "ptr", "usize", "i32"], returns: "i32" },
+  });
+  const [pathBytes, nameBytes] = [path, name].map((text) => Buffer.from(`${text}\0`)) as [Buffer, Buffer];
+  const bytes = Buffer.from(value);
+  expect(symbols.setxattr(ptr(pathBytes), ptr(nameBytes), ptr(bytes), bytes.byteLength, 0)).toBe(0);
+}
