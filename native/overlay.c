@@ -121,13 +121,15 @@ static int copy_ownership(const char *from, const char *to)
 
 /* ---- whether files that were made can be told from the image's ---- */
 
-static bool is_cheap(const struct stat *st)
+/* The copy of a file with several names is another file. */
+static bool can_be_tried(const struct stat *st)
 {
-	return S_ISLNK(st->st_mode) || (S_ISREG(st->st_mode) && st->st_size <= COPY_BYTES_MAX);
+	return st->st_nlink == 1 &&
+	       (S_ISLNK(st->st_mode) || (S_ISREG(st->st_mode) && st->st_size <= COPY_BYTES_MAX));
 }
 
 /*
- * Finds a file that is cheap to copy, in `folder` or below, whose path so far is in
+ * Finds a file to try the overlay with, in `folder` or below, whose path so far is in
  * `path`; its own comes to be there. Closes `folder`. `entries_left` counts names down.
  */
 static bool find_file(int folder, char path[PATH_MAX], int depth, int *entries_left)
@@ -158,7 +160,7 @@ static bool find_file(int folder, char path[PATH_MAX], int depth, int *entries_l
 
 			found = below >= 0 && find_file(below, path, depth + 1, entries_left);
 		} else {
-			found = is_cheap(&st);
+			found = can_be_tried(&st);
 		}
 	}
 	closedir(entries);

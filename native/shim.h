@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 /* Changes whenever a record or a signature does; checked when the shim is loaded. */
-#define OPT_ABI_VERSION 8
+#define OPT_ABI_VERSION 9
 
 /* Kinds of records. */
 enum {

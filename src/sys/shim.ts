@@ -4,7 +4,7 @@ import libraryPath from "../../dist/shim.so" with { type: "file" };
 import { SyscallError } from "./errno.ts";
 
 /** Must equal OPT_ABI_VERSION of native/shim.h. */
-const ABI_VERSION = 8;
+const ABI_VERSION = 9;
 
 const MFD_CLOEXEC = 1;
 

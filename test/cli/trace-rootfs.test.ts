@@ -5,7 +5,7 @@ import { loadShim } from "../../src/sys/shim.ts";
 import { commandLine, runToEnd } from "../helpers/program.ts";
 import { rootTest } from "../helpers/root.ts";
 import { smallRootfs } from "../helpers/small-rootfs.ts";
-import { temporaryFolder } from "../helpers/temporary-folder.ts";
+import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
 import { changedPaths, treeOf } from "../helpers/tree.ts";
 import { waitFor } from "../helpers/wait-for.ts";
 
@@ -27,9 +27,16 @@ const places = [
   ["in a folder", undefined, true],
   ["on a read-only mount", "mount --bind -o ro rootfs mounted", true],
   ["in memory", "mount -t tmpfs tmpfs mounted && cp -a rootfs/. mounted", true],
+  ["at a folder that is otherwise mounted over", "mount --bind rootfs /mnt", true],
   // What it shows has no lasting file handles; it is how engines mount an image.
   ["on an overlay", "mount -t overlay -o lowerdir=rootfs,upperdir=upper,workdir=work overlay mounted", false],
 ] as const;
+
+/** Where the root file system is then. */
+function placeOf(how: string | undefined, folder: TemporaryFolder): string {
+  if (how === undefined) return folder.at("rootfs");
+  return how.endsWith("/mnt") ? "/mnt" : folder.at("mounted");
+}
 
 describe("optimizer trace --rootfs", () => {
   for (const [what, how, tells] of places) {
@@ -48,7 +55,7 @@ describe("optimizer trace --rootfs", () => {
         "cat /etc/mode /etc/moved.2",
         "echo more >> /etc/written; cat /etc/written /etc/kept",
       ].join("\n");
-      const words = ["--rootfs", how === undefined ? rootfs : folder.at("mounted"), "--json", "--output"];
+      const words = ["--rootfs", placeOf(how, folder), "--json", "--output"];
       const before = how === undefined ? [] : mountedBy(how, folder.path);
       const command = ["trace", ...words, folder.at("report"), "--", "sh", "-c", script];
       const { stdout, stderr, exitCode } = await runToEnd(commandLine(command, before));
@@ -67,7 +74,7 @@ describe("optimizer trace --rootfs", () => {
         // What keeps its name is not missing. Whether /etc/over is there is a matter of when its event is read.
         const expected = ["/etc/issue", "/etc/mode", "/etc/written", "/etc/kept"];
         expect(listed.filter((path) => path !== "/etc/over")).toEqual(expected);
-        const why = `${folder.at("mounted")} lies on overlay, where overlay does not know a changed file again`;
+        const why = `${placeOf(how, folder)} lies on overlay, where overlay does not know a changed file again`;
         expect(report.replacedListed).toBe(why);
         expect(stderr).toContain(`\nfiles that replaced those of the image are listed, too: ${why}\n`);
       }
