@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { access, mkdir, open } from "node:fs/promises";
 import { errorCode } from "../sys/errno.ts";
+import { O_TMPFILE } from "../sys/open-flags.ts";
 
 /** Why no result can be written to a folder. */
 export interface FolderProblem {
@@ -32,8 +33,6 @@ export interface CheckOptions {
 
 /** The folder of results and those above it are made with this mode. */
 const FOLDER_MODE = 0o755;
-/** Of linux/fcntl.h, without O_DIRECTORY: a file that has no name, and leaves nothing behind. */
-const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
 
 /** Names of one number, which is not the same one everywhere, and what a file system says that takes it for a folder. */
 const NO_NAMELESS_FILES: ReadonlySet<string> = new Set(["EOPNOTSUPP", "ENOTSUP", "EISDIR"]);

@@ -3,6 +3,7 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import { errorCode } from "./errno.ts";
 import { FilePlace, failure, type LinkFile } from "./file-place.ts";
 import { NamedFile, UnnamedFile } from "./new-file-output.ts";
+import { O_PATH, O_TMPFILE } from "./open-flags.ts";
 import { type Output, OverwrittenFile } from "./output.ts";
 import type { OutputTarget } from "./output-target.ts";
 
@@ -15,10 +16,6 @@ export interface ReplacementOptions {
   /** Whether a file is replaced that this process may not write to: the new one is its own then. */
   readonly foreign: "refuse" | "replace";
 }
-
-/* Missing among node's constants; the same on all architectures that Bun runs on. */
-const O_PATH = 0o10000000;
-const O_TMPFILE = 0o20200000;
 
 const PERMISSION_BITS = 0o777;
 

@@ -1,7 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-
-/** Missing among node's constants; the same on all architectures that Bun runs on. */
-const O_PATH = 0o10000000;
+import { O_PATH } from "./open-flags.ts";
 
 /**
  * The text, latin1, of a regular file of at most `bytesMax` bytes that somebody else may have put there. Undefined when it

@@ -1,7 +1,5 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
-
-/** An open that neither reads nor waits; Node has no name for it. */
-const O_PATH = 0o10000000;
+import { O_PATH } from "../sys/open-flags.ts";
 
 /**
  * Whether a container's first process still awaits to become the container's program. Until then it is the runtime's, and
