@@ -10,7 +10,7 @@ const FLAGS =
   constants.O_NOFOLLOW |
   constants.O_NONBLOCK | // whoever planted a FIFO there shall not hold up anything
   constants.O_NOCTTY;
-/** Names of containers and images are not everybody's to read. */
+/** As logs are: a journal is closed to others, too. Lines quote what users of the cluster have written. */
 const MODE = 0o640;
 /** So often at most it is looked whether the file was rotated away, or can be opened by now. */
 const LOOK_EVERY_MS = 1000;

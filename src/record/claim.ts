@@ -6,6 +6,9 @@ import { lockName, RECORDER } from "./temporary.ts";
 /** Locks an open file, without waiting, until it is closed; returns whether it could. */
 export type Lock = (fd: number) => boolean;
 
+/** Whoever may open a file may lock it: others would take us for alive as long as a stranger likes. */
+const MODE = 0o600;
+
 /** A sign in a folder of results that this process is alive. Others leave alone what it has begun there. */
 export class Claim {
   readonly #path: string;
@@ -20,7 +23,7 @@ export class Claim {
   static async take(directory: string, lock: Lock): Promise<Claim> {
     await mkdir(directory, { recursive: true, mode: 0o755 });
     const path = join(directory, lockName(RECORDER));
-    const file = await create(path);
+    const file = await create(path, MODE);
     lock(file.fd); // where a file system has no locks, others take us for dead, and we complete what they end
     return new Claim(path, file);
   }

@@ -5,14 +5,15 @@ import { errorCode } from "../sys/errno.ts";
 /** Descriptors that are used up come back: events take many, for moments, and other results end. */
 const DESCRIPTOR_WAIT_MS = 3000;
 const DESCRIPTOR_POLL_MS = 20;
+/** Results are for builders, who are other users. */
 const FILE_MODE = 0o644;
 
 /** Opens a file, if need be when there are descriptors again. Rejects with the system's error. */
-export async function openPatiently(path: string, flags: number): Promise<FileHandle> {
+export async function openPatiently(path: string, flags: number, mode = FILE_MODE): Promise<FileHandle> {
   const deadlineMs = performance.now() + DESCRIPTOR_WAIT_MS;
   for (;;) {
     try {
-      return await open(path, flags, FILE_MODE);
+      return await open(path, flags, mode);
     } catch (error) {
       if (!lacksDescriptors(error) || performance.now() > deadlineMs) throw error;
       await Bun.sleep(DESCRIPTOR_POLL_MS);
@@ -32,12 +33,12 @@ export function openFound(path: string): Promise<FileHandle> {
 }
 
 /** A new file that is surely ours: whatever lies at the name, be it a link, is taken away first. */
-export async function create(path: string): Promise<FileHandle> {
+export async function create(path: string, mode = FILE_MODE): Promise<FileHandle> {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const deadlineMs = performance.now() + DESCRIPTOR_WAIT_MS;
   for (;;) {
     try {
-      return await openPatiently(path, flags);
+      return await openPatiently(path, flags, mode);
     } catch (error) {
       if (errorCode(error) !== "EEXIST" || performance.now() > deadlineMs) throw error;
       await unlink(path);
