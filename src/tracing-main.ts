@@ -27,16 +27,30 @@ function tell(notice: Notice): void {
   postMessage(notice);
 }
 
-/** The folders that results went to. */
-const claims = new Map<string, Claim>();
+/** The folders that results go to, each with a sign that we are alive. */
+const claims = new Map<string, Promise<Claim | undefined>>();
+/** What kept that from being there, as it was told. */
+const told = new Map<string, string>();
 
+/** Takes a folder, unless it is ours already: what an earlier run left half-done there is completed first. */
 async function adopt(directory: string, lock: Lock): Promise<void> {
-  if (claims.has(directory)) return;
+  const claiming = claims.get(directory) ?? claim(directory, lock);
+  claims.set(directory, claiming);
+  // It may be there the next time.
+  if ((await claiming) === undefined && claims.get(directory) === claiming) claims.delete(directory);
+}
+
+async function claim(directory: string, lock: Lock): Promise<Claim | undefined> {
   try {
-    claims.set(directory, await Claim.take(directory, lock));
+    const taken = await Claim.take(directory, lock);
+    told.delete(directory);
     await recover({ directory, lock, log });
+    return taken;
   } catch (error) {
-    log.error(formatFolderProblem(folderProblem(directory, error)));
+    const problem = formatFolderProblem(folderProblem(directory, error));
+    if (told.get(directory) !== problem) log.error(problem);
+    told.set(directory, problem);
+    return undefined;
   }
 }
 
@@ -44,6 +58,7 @@ async function adopt(directory: string, lock: Lock): Promise<void> {
 async function serve(sessions: Sessions, lock: Lock, request: Request): Promise<void> {
   switch (request.kind) {
     case "start":
+      void adopt(request.config.persistDir, lock); // it may not have been there before
       return await sessions.start(request.container, request.config, request.runtime, {
         waitedMs: sharedNowMs() - request.sinceMs,
         blocked: request.blocked,
@@ -63,7 +78,7 @@ async function serve(sessions: Sessions, lock: Lock, request: Request): Promise<
       return tell({ kind: "counts", counts: sessions.counts() });
     case "finish":
       await sessions.finishMerges(request.timeoutMs);
-      await Promise.all([...claims.values()].map((claim) => claim.release()));
+      await Promise.all([...claims.values()].map(async (claiming) => (await claiming)?.release()));
   }
 }
 
@@ -77,7 +92,6 @@ try {
     xattr: shim.readXattr,
     log,
     merge: mergeLists,
-    onWritable: (directory) => void adopt(directory, shim.lock),
   });
   self.onmessage = async ({ data: { id, request } }: MessageEvent<Call>) => {
     tell({ kind: "seen", id });

@@ -24,6 +24,8 @@ const ASKED_PATIENCE_MS = 250;
 /** Several who ask at once get one answer of the disk. */
 const FOLDER_MAX_AGE_MS = 200;
 
+const NO_FAILURES = { count: 0, why: "", atMs: 0 };
+
 /** A file, and what makes its text. */
 interface Output {
   readonly file: StatusFile;
@@ -75,7 +77,7 @@ export class PluginStatus {
   configure({ statusFile, metricsFile, persistDir, runDir }: StatusConfig): void {
     if (persistDir !== this.#persistDir) this.#folder = new FolderCheck(persistDir);
     this.#persistDir = persistDir;
-    this.#socket.open(runDir);
+    void this.#socket.open(runDir);
     const paths = JSON.stringify([statusFile, metricsFile]);
     if (paths === this.#paths) return;
     this.#paths = paths;
@@ -158,7 +160,9 @@ export class PluginStatus {
         tracing: this.#tracingState(),
         folder,
         blocked: this.#blocked,
-        failures: tracing?.failuresInARow ?? { count: 0, why: "" },
+        failures: tracing?.failuresInARow ?? NO_FAILURES,
+        unwritten: tracing?.unwrittenInARow ?? NO_FAILURES,
+        nowMs: Date.now(),
       }),
       connection: {
         connected: this.#disconnected === undefined,

@@ -5,10 +5,11 @@ const CHECK = "running";
 
 /** Findings about a plugin that runs: what it says of itself. `how` tells who started it. */
 export function checkPluginProcess(
-  { pid, answer }: PluginProcess,
+  { pid: its, answer }: PluginProcess,
   how: string,
   { runDir }: Pick<Facts, "runDir">,
 ): Finding[] {
+  const pid = its > 0 ? `${its}` : "(in another pid namespace)";
   switch (answer?.kind) {
     case undefined:
     case "gone":
@@ -18,7 +19,7 @@ export function checkPluginProcess(
         }),
       ];
     case "silent":
-      return [wrong(CHECK, `pid ${pid}, ${how}, does not answer: it is stopped, or hangs`, restartOf(pid))];
+      return [wrong(CHECK, `pid ${pid}, ${how}, does not answer: it is stopped, or hangs`, restartOf(its))];
     case "strange":
       return [wrong(CHECK, `pid ${pid}, ${how}, cannot be asked: ${answer.why}`)];
     case "answered": {
@@ -34,5 +35,6 @@ export function checkPluginProcess(
 }
 
 function restartOf(pid: number): Mend {
+  if (pid === 0) return { advice: "start its pod anew" };
   return { advice: `kill -CONT ${pid}, if somebody has stopped it; else start it anew` };
 }

@@ -97,7 +97,7 @@ function checkNri({ runtime, connected, children }: RuntimeReport, settings: Nri
   if (disabled.some(({ word }) => word.includes("nri"))) return []; // said already
   const where =
     place === undefined
-      ? `by default of ${runtime.kind} ${runtime.version ?? "before 2.0"}`
+      ? `by default of ${runtime.kind} ${runtime.version ?? (enabled === true ? "2.0 and newer" : "before 2.0")}`
       : `in ${describePlace(place)}`;
   if (enabled === true) return [good("NRI", `on ${where}`)];
   if (enabled === "unknown") {
@@ -154,6 +154,7 @@ function checkPlugin({ plugins = [] }: RuntimeReport, { pluginPath }: NriSetting
   const path = `${pluginPath}/${ours?.name ?? PLUGIN_NAME}`;
   if (ours === undefined) {
     if (facts.external.length > 0) return good("plugin", `not in ${pluginPath}; it was started by itself`);
+    if (facts.elsewhere.length > 0) return checkPosing(facts, "plugin", `not in ${pluginPath}`);
     return wrong("plugin", `not installed in ${pluginPath}`, install(facts.program, path));
   }
   const copies = more.filter(({ executable }) => executable);
@@ -191,12 +192,21 @@ function checkRunning(report: RuntimeReport, settings: NriSettings, facts: Facts
     return [wrong(RUNNING, `${kind} does not run`, start)];
   }
   const [child] = children;
-  const [external] = facts.external;
+  const [external] = facts.external.filter(({ answer }) => answer !== undefined);
   if (child !== undefined && external !== undefined) {
     const text = `twice, pid ${child.pid} of the runtime and pid ${external.pid}: each traces`;
-    return [warning(RUNNING, text, { commands: [`kill ${external.pid}`] })];
+    const isHere = external.pid > 0; // else it has no number in this pid namespace
+    return [
+      warning(
+        RUNNING,
+        text,
+        isHere ? { commands: [`kill ${external.pid}`] } : { advice: "end the one in the pod" },
+      ),
+    ];
   }
-  if (external !== undefined) return checkExternals(facts);
+  if (child === undefined && facts.external.length > 0) return checkExternals(facts);
+  if (child === undefined && facts.elsewhere.length > 0)
+    return [checkPosing(facts, RUNNING, `no child of ${kind}`)];
   const changed = changedSince(report, facts);
   if (child === undefined) {
     return [wrong(RUNNING, `no: ${whyNot(report, settings, changed)}`, restart(report))];
@@ -206,6 +216,17 @@ function checkRunning(report: RuntimeReport, settings: NriSettings, facts: Facts
     return [warning(RUNNING, `pid ${child.pid}, but ${outdated}`, restart(report))];
   }
   return checkPluginProcess(child, `started by ${kind}`, facts);
+}
+
+/** Any process of root's may call itself the plugin: one with other mounts is a pod's, or a stranger. */
+function checkPosing({ elsewhere }: Facts, check: string, what: string): Finding {
+  return warning(
+    check,
+    `${what}, but pid ${elsewhere.join(" and ")}, which has other mounts, may be a pod's plugin`,
+    {
+      advice: "ask it there: kubectl exec POD -- optimizer status",
+    },
+  );
 }
 
 /** Findings about plugins that no runtime has started. */

@@ -145,6 +145,8 @@ export interface Facts {
   /** That file was named by the user: it has to be there. */
   readonly configWanted: boolean;
   readonly external: readonly PluginProcess[];
+  /** Processes with other mounts that call themselves the plugin: a pod's, or anybody's. */
+  readonly elsewhere: readonly number[];
   /** Where plugins are asked. */
   readonly runDir: string;
   /** Why nobody there is asked. */

@@ -12,7 +12,6 @@ import { join } from "node:path";
 import type { Answer } from "../status/ask.ts";
 import type { PluginEntry, PluginProcess } from "./facts.ts";
 import { type Process, rightsOf } from "./processes.ts";
-import type { Vantage } from "./vantage.ts";
 
 const COMPARE_BYTES = 1 << 20;
 
@@ -104,15 +103,18 @@ export function childrenOf(
     }));
 }
 
-/** Those that somebody else has started: `optimizer plugin`. Any process may call itself so: only root's count. */
+/**
+ * Those that somebody else has started: `optimizer plugin`. Any process may call itself so: only root's count, those that
+ * are `here`, or those that are `elsewhere` and may be a pod's.
+ */
 export function findExternal(
   processes: readonly Process[],
   ownPid: number,
-  vantageOf: (pid: number) => Vantage,
+  isWanted: (pid: number) => boolean,
 ): PluginProcess[] {
   return processes
     .filter(({ pid, args, program }) => pid !== ownPid && program !== undefined && isExternal(args))
-    .filter(({ pid }) => vantageOf(pid) !== "stranger")
+    .filter(({ pid }) => isWanted(pid))
     .map(({ pid, parent, replaced }) => ({
       pid,
       parent,
@@ -135,7 +137,8 @@ export function addAnswers(plugins: readonly PluginProcess[], answers: readonly 
         launch:
           answer.kind === "answered" && answer.status.launch === "pre-launched" ? "pre-launched" : "external",
         replaced: false,
-        rights: rightsOf(answer.pid),
+        // 0: it is in another pid namespace, where numbers mean other processes.
+        rights: answer.pid === 0 ? undefined : rightsOf(answer.pid),
         answer,
       }),
     ),

@@ -1,4 +1,13 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+} from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import TOML from "@iarna/toml";
 import { Glob } from "bun";
@@ -25,6 +34,8 @@ export interface FindOptions {
   readonly containerdConfig: string | undefined;
   /** How far a process may be believed. */
   readonly vantageOf: (pid: number) => Vantage;
+  /** Whether one that sees other files may be this host's. */
+  readonly mayServeUs: (pid: number) => boolean;
   /** The version that a running runtime has told its plugin. */
   readonly toldVersion: (pid: number, kind: RuntimeKind) => string | undefined;
 }
@@ -60,7 +71,7 @@ export function findRuntimes(options: FindOptions): FoundRuntimes {
 }
 
 /** Where one sees what we see, those that do not are none of this host's: a container's, most likely. */
-function findRunning({ processes, vantageOf }: FindOptions): Candidate[] {
+function findRunning({ processes, vantageOf, mayServeUs }: FindOptions): Candidate[] {
   const candidates = processes
     .filter(({ name, args }) => (name === "containerd" || name === "crio") && args.length > 0)
     .flatMap((process): Candidate[] => {
@@ -68,7 +79,7 @@ function findRunning({ processes, vantageOf }: FindOptions): Candidate[] {
       return vantage === "stranger" ? [] : [{ process, vantage }];
     });
   const here = candidates.filter(({ vantage }) => vantage === "here");
-  return here.length > 0 ? here : candidates;
+  return here.length > 0 ? here : candidates.filter(({ process }) => mayServeUs(process.pid));
 }
 
 function isDockers({ parent, args }: Process, processes: readonly Process[]): boolean {
@@ -169,12 +180,22 @@ function crioFiles(args: readonly string[]): TextFile[] {
   return [readTextFile(main), ...names.map((name) => readTextFile(join(folder, name)))];
 }
 
-/** Reads a text file; one that is not there is told of, too. */
+/** More is no configuration. */
+const TEXT_BYTES_MAX = 4 << 20;
+
+/** Reads a text file; one that is not there is told of, too. What is no regular file is neither waited for nor read. */
 export function readTextFile(path: string): TextFile {
+  let fd: number | undefined;
   try {
-    return { path, text: readFileSync(path, "utf8"), changedAtMs: statSync(path).mtimeMs };
+    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = fstatSync(fd);
+    if (!stats.isFile()) return { path, text: undefined, error: "no regular file" };
+    if (stats.size > TEXT_BYTES_MAX) return { path, text: undefined, error: "too large" };
+    return { path, text: readFileSync(fd, "utf8"), changedAtMs: stats.mtimeMs };
   } catch (error) {
     return { path, text: undefined, error: errorCode(error) ?? String(error) };
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 

@@ -14,7 +14,7 @@ import { findRuntimes, readTextFile } from "./gather-runtimes.ts";
 import { nriSettings } from "./nri-settings.ts";
 import { openFilesOf, type Process, readProcesses, readText } from "./processes.ts";
 import { tryTracing } from "./trial.ts";
-import { vantageOf } from "./vantage.ts";
+import { mayServeUs, vantageOf } from "./vantage.ts";
 
 /** What the user may say. */
 export interface GatherOptions {
@@ -43,20 +43,23 @@ export async function gatherFacts(options: GatherOptions): Promise<Facts> {
   const program = Bun.main.startsWith("/$bunfs/") ? process.execPath : undefined;
   const host = await gatherHost();
   const runDir = resolve(options.runDir ?? readValues(readTextFile(options.config ?? CONFIG_PATH)).runDir);
-  const found = await askPlugins(runDir, ASK_TIMEOUT_MS);
+  const found = await askPlugins(runDir, ASK_TIMEOUT_MS, peerPids());
   const answers = typeof found === "string" ? [] : found.filter(({ kind }) => kind !== "gone");
   const statuses = answers.flatMap((each) => (each.kind === "answered" ? [each.status] : []));
   const { runtimes, docker } = findRuntimes({
     processes,
     containerdConfig: options.containerdConfig,
     vantageOf,
+    mayServeUs,
     toldVersion: (pid) => connectedTo(pid, statuses)?.runtime.version,
   });
   const reports = runtimes.map((runtime) => reportOn(runtime, { program, processes, answers, statuses }));
   const config = findConfig(options.config, reports);
   const values = readValues(config);
-  // The folder of a plugin that runs is what counts.
-  const persistDir = options.persistDir ?? statuses[0]?.persistDir ?? values.persistDir;
+  // The folder of a plugin that runs is what counts, where it means the same one here.
+  const here = answers.find(({ pid, kind }) => kind === "answered" && pid > 0 && vantageOf(pid) === "here");
+  const told = here?.kind === "answered" ? here.status.persistDir : undefined;
+  const persistDir = options.persistDir ?? told ?? values.persistDir;
   const children = new Set(reports.flatMap((report) => report.children.map(({ pid }) => pid)));
   return {
     host,
@@ -67,9 +70,12 @@ export async function gatherFacts(options: GatherOptions): Promise<Facts> {
     persistDir: tryPersistDir(resolve(persistDir)),
     overwrite: values.overwrite || values.merge,
     external: addAnswers(
-      findExternal(processes, process.pid, vantageOf),
+      findExternal(processes, process.pid, (pid) => vantageOf(pid) === "here"),
       answers.filter(({ pid }) => !children.has(pid)),
     ),
+    elsewhere: findExternal(processes, process.pid, (pid) => vantageOf(pid) === "elsewhere")
+      .map(({ pid }) => pid)
+      .filter((pid) => !answers.some((answer) => answer.pid === pid)),
     runDir,
     runDirProblem: typeof found === "string" ? found : undefined,
     service: UNIT_FOLDERS.map((folder) => readTextFile(`${folder}/${SERVICE}`)).find(
@@ -85,7 +91,17 @@ function readValues({ text = "" }: TextFile): Config {
   return combineConfig(parseConfig(text).values, {});
 }
 
+/** How the process at the other end of a socket is told; undefined without a shim. */
+function peerPids(): ((fd: number) => number) | undefined {
+  try {
+    return loadShim().peerPid;
+  } catch {
+    return undefined;
+  }
+}
+
 function connectedTo(pid: number | undefined, statuses: readonly ReadStatus[]): ReadStatus | undefined {
+  if (pid === undefined) return undefined;
   return statuses.find(({ connected, runtimePid }) => connected && runtimePid === pid);
 }
 

@@ -54,10 +54,14 @@ export function unitOf(pid: number): string | undefined {
   return parseUnit(readText(`/proc/${pid}/cgroup`));
 }
 
-/** The unified hierarchy's line, or the one that systemd has for itself. */
-export function parseUnit(cgroup: string): string | undefined {
+/**
+ * The unified hierarchy's line, or the one that systemd has for itself. `exactly`: the unit's own cgroup, and none below,
+ * where a runtime may have its containers.
+ */
+export function parseUnit(cgroup: string, where: "within" | "exactly" = "within"): string | undefined {
   const path = /^(?:0:|\d+:name=systemd):(.*)$/m.exec(cgroup)?.[1];
-  return path?.split("/").find((part) => part.endsWith(".service"));
+  const parts = path?.split("/") ?? [];
+  return (where === "exactly" ? parts.slice(-1) : parts).find((part) => part.endsWith(".service"));
 }
 
 /** The limits of open files; undefined when the process is gone. */

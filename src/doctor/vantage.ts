@@ -1,5 +1,5 @@
 import { readlinkSync, statSync } from "node:fs";
-import { readText } from "./processes.ts";
+import { parseUnit, readText } from "./processes.ts";
 
 /**
  * How far what a process says of itself may be believed. Any process can take the name of a runtime, and its command line
@@ -10,10 +10,28 @@ import { readText } from "./processes.ts";
 export type Vantage = "here" | "elsewhere" | "stranger";
 
 export function vantageOf(pid: number): Vantage {
-  // Effective uid: the second of four.
-  const uid = /^Uid:\t\d+\t(\d+)\t/m.exec(readText(`/proc/${pid}/status`))?.[1];
-  if (uid !== "0" || !shares(pid, "user")) return "stranger";
+  // Whoever starts a setuid program chooses its name and its words: root's it is only when it never was another's.
+  const isRoots = /^Uid:\t0\t0\t0\t0$/m.test(readText(`/proc/${pid}/status`));
+  if (!isRoots || !shares(pid, "user") || isSetId(pid)) return "stranger";
   return shares(pid, "mnt") && hasOurRoot(pid) ? "here" : "elsewhere";
+}
+
+/**
+ * Whether a process that sees other files may yet be this host's runtime: where we are the ones in a container, or where a
+ * service manager has given it mounts of its own. Else it is a container's, which may call itself what it likes.
+ */
+export function mayServeUs(pid: number): boolean {
+  return !shares(1, "mnt") || parseUnit(readText(`/proc/${pid}/cgroup`), "exactly") !== undefined;
+}
+
+const SET_ID = 0o6000;
+
+function isSetId(pid: number): boolean {
+  try {
+    return (statSync(`/proc/${pid}/exe`).mode & SET_ID) !== 0;
+  } catch {
+    return true; // gone, or nobody's to look at
+  }
 }
 
 function shares(pid: number, kind: "user" | "mnt"): boolean {

@@ -25,7 +25,7 @@ export function formatFolderProblem({ text, cure }: FolderProblem): string {
 /** The code of a problem that may be none: the disk has said nothing. */
 export const NO_ANSWER = "no answer";
 
-/** How patient a caller is, and how old an answer it takes. */
+/** How patient a caller is, and how old a good answer it takes. */
 export interface CheckOptions {
   readonly timeoutMs: number;
   readonly maxAgeMs: number;
@@ -52,20 +52,22 @@ export class FolderCheck {
 
   /** Resolves to what is wrong, or undefined when all is well. Never rejects. */
   async check({ timeoutMs, maxAgeMs }: CheckOptions): Promise<FolderProblem | undefined> {
-    const oldestMs = performance.now() - maxAgeMs;
     const tooLate = Promise.withResolvers<FolderProblem>();
     const timer = setTimeout(() => tooLate.resolve(this.#noAnswer(timeoutMs)), timeoutMs);
     try {
-      return await Promise.race([this.#since(oldestMs), tooLate.promise]);
+      return await Promise.race([this.#look(maxAgeMs), tooLate.promise]);
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** What a check has found that did not begin before that time: an older one may have waited for a disk that is gone. */
-  async #since(oldestMs: number): Promise<FolderProblem | undefined> {
+  /** That all was well holds for a while. What was wrong may be right by now: that takes a check that begins from now on. */
+  async #look(maxAgeMs: number): Promise<FolderProblem | undefined> {
+    const nowMs = performance.now();
     for (;;) {
-      if (this.#last !== undefined && this.#last.sinceMs >= oldestMs) return this.#last.problem;
+      const last = this.#last;
+      const oldestMs = last?.problem === undefined ? nowMs - maxAgeMs : nowMs;
+      if (last !== undefined && last.sinceMs >= oldestMs) return last.problem;
       this.#running ??= this.#run();
       await this.#running;
     }

@@ -29,8 +29,6 @@ export interface SessionsOptions {
   readonly merge: MergeLists;
   /** The longest a container's start is held up. */
   readonly startCeilingMs?: number;
-  /** Told when results can be written again to a folder where they could not. */
-  readonly onWritable?: (directory: string) => void;
 }
 
 /** What is known of a start besides its container. */
@@ -131,7 +129,7 @@ export class Sessions {
     const deadlineMs = performance.now() + ceilingMs;
     const begin = { config, runtime, deadlineMs, blocked };
     const begun = this.#begin(container, slot, begin).catch((error: unknown) => {
-      this.#counters.failed(messageOf(error));
+      this.#counters.failed(name, messageOf(error));
       this.#options.log.warn(`${label(container)} is not traced: ${messageOf(error)}`);
       this.#release(container.id, slot);
     });
@@ -348,9 +346,7 @@ export class Sessions {
     const before = folder.problem;
     folder.problem = found?.code === NO_ANSWER ? before : found;
     if (folder.problem !== undefined) throw new Error(formatFolderProblem(folder.problem));
-    if (before === undefined) return;
-    this.#options.log.info(`results can be written to ${directory} again`);
-    this.#options.onWritable?.(directory);
+    if (before !== undefined) this.#options.log.info(`results can be written to ${directory} again`);
   }
 
   /** Of two results that begin at once, and would exclude each other, the second one has another name. */

@@ -25,7 +25,7 @@ export function findBlocked({ runtimePid, runtime }: VisibilityOptions): Problem
       cure: "hostPID: true in Kubernetes, --pid=host in Docker",
     };
   }
-  if (tellsNoPids(runtime) && !seesAllCgroups()) {
+  if (tellsNoPids(runtime) && !seesAllCgroups(runtimePid)) {
     return {
       kind: "cgroups-hidden",
       text: `CRI-O ${runtime.version} tells no pids (1.36 does), and the cgroups of its containers cannot be seen here`,
@@ -52,19 +52,22 @@ function tellsNoPids({ name, version }: VisibilityOptions["runtime"]): boolean {
 }
 
 /**
- * Whether a cgroup file system is mounted here from its root. In a cgroup namespace of its own, a process is told the
- * roots of mounts relative to its own cgroup: `/` is this cgroup then, and `/..` and what follows lies above it.
+ * Whether the runtime's cgroups are mounted here. A process is told the roots of mounts relative to its cgroup namespace: in
+ * one that the runtime shares, `/` is all of it; in one of our own, `/` is our cgroup, and `/..` and what follows lies above.
  */
-function seesAllCgroups(): boolean {
-  const isInitial = linkOf("/proc/self/ns/cgroup") === INITIAL_CGROUP_NAMESPACE;
-  return readText("/proc/self/mountinfo")
-    .split("\n")
-    .map((line) => ({ fields: line.split(" "), fsType: line.split(" - ")[1]?.split(" ")[0] }))
-    .filter(({ fsType }) => fsType === "cgroup" || fsType === "cgroup2")
-    .some(
-      ({ fields: [, , , root = "", mountPoint = ""] }) =>
-        mountPoint.startsWith("/sys/fs/cgroup") && (isInitial ? root === "/" : root.startsWith("/..")),
-    );
+function seesAllCgroups(runtimePid: number): boolean {
+  const theirs = linkOf(`/proc/${runtimePid}/ns/cgroup`) ?? INITIAL_CGROUP_NAMESPACE;
+  const shared = theirs === linkOf("/proc/self/ns/cgroup");
+  const roots = new Map<string, string>();
+  for (const line of readText("/proc/self/mountinfo").split("\n")) {
+    const fsType = line.split(" - ")[1]?.split(" ")[0];
+    const [, , , root = "", mountPoint = ""] = line.split(" ");
+    if (!mountPoint.startsWith("/sys/fs/cgroup")) continue;
+    // Of several at one place the last one is on top.
+    if (fsType === "cgroup" || fsType === "cgroup2") roots.set(mountPoint, root);
+    else roots.delete(mountPoint);
+  }
+  return [...roots.values()].some((root) => (shared ? root === "/" : root.startsWith("/..")));
 }
 
 function linkOf(path: string): string | undefined {

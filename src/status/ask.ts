@@ -1,9 +1,10 @@
 import { errorCode } from "../sys/errno.ts";
+import { processStat } from "../sys/process-stat.ts";
 import { openStream } from "../sys/stream.ts";
 import { parseStatus, type ReadStatus } from "./read-status.ts";
-import { findSockets, socketPath } from "./run-folder.ts";
+import { findSockets, type PluginSocket } from "./run-folder.ts";
 
-/** What a plugin that has a socket says of itself. */
+/** What a plugin that has a socket says of itself. `pid` is ours for it, or 0 where it has none in our pid namespace. */
 export type Answer =
   | { readonly pid: number; readonly kind: "answered"; readonly status: ReadStatus }
   /** It takes the question and says nothing: it is stopped, or hangs. */
@@ -17,19 +18,32 @@ const QUESTION = Buffer.from("status\n");
 /** A status has some KiB. */
 const ANSWER_BYTES_MAX = 1 << 20;
 
-/** Asks all plugins that have a socket in the folder. A text says why nobody there can be asked. Never rejects. */
-export async function askPlugins(folder: string, timeoutMs: number): Promise<readonly Answer[] | string> {
-  const pids = findSockets(folder);
-  if (typeof pids === "string") return pids;
-  return await Promise.all(pids.map((pid) => askPlugin(folder, pid, timeoutMs)));
+/**
+ * Asks all plugins that have a socket in the folder. `peerPid` tells the process behind a socket; without it the pid is the
+ * one in the socket's name, which means something in the plugin's own pid namespace. A text says why nobody there can be
+ * asked. Never rejects.
+ */
+export async function askPlugins(
+  folder: string,
+  timeoutMs: number,
+  peerPid?: (fd: number) => number,
+): Promise<readonly Answer[] | string> {
+  const sockets = findSockets(folder);
+  if (typeof sockets === "string") return sockets;
+  return await Promise.all(sockets.map((socket) => askPlugin(socket, timeoutMs, peerPid)));
 }
 
-async function askPlugin(folder: string, pid: number, timeoutMs: number): Promise<Answer> {
+async function askPlugin(
+  { path, pid: named }: PluginSocket,
+  timeoutMs: number,
+  peerPid: ((fd: number) => number) | undefined,
+): Promise<Answer> {
   const { promise, resolve } = Promise.withResolvers<Answer>();
+  let pid = named;
   let text = "";
   const timer = setTimeout(() => resolve({ pid, kind: "silent", waitedMs: timeoutMs }), timeoutMs);
-  const opening = openStream(
-    { path: socketPath(folder, pid) },
+  const asking = openStream(
+    { path },
     {
       data(chunk) {
         text += Buffer.from(chunk).toString("latin1");
@@ -37,15 +51,18 @@ async function askPlugin(folder: string, pid: number, timeoutMs: number): Promis
       },
       end: () => resolve(readAnswer(pid, Buffer.from(text, "latin1").toString("utf8"))),
     },
-  );
-  const asking = opening.then((stream) => {
+  ).then((stream) => {
+    pid = peerPid?.(stream.fd) ?? named;
     stream.write(QUESTION);
     return stream;
   });
   asking.catch((error: unknown) => {
     const code = errorCode(error) ?? String(error);
-    const isGone = code === "ECONNREFUSED" || code === "ENOENT";
-    resolve(isGone ? { pid, kind: "gone" } : { pid, kind: "strange", why: code });
+    // One whose queue is full refuses, too; it is gone when its process is.
+    const refuses = code === "ECONNREFUSED" || code === "ENOENT";
+    if (!refuses) resolve({ pid, kind: "strange", why: code });
+    else if (processStat(named) === undefined) resolve({ pid, kind: "gone" });
+    else resolve({ pid, kind: "silent", waitedMs: timeoutMs });
   });
   const answer = await promise;
   clearTimeout(timer);
@@ -58,4 +75,15 @@ function readAnswer(pid: number, text: string): Answer {
   return status === undefined
     ? { pid, kind: "strange", why: "what it says is no status" }
     : { pid, kind: "answered", status };
+}
+
+/** Whether nobody listens at a socket. Never rejects. */
+export async function isRefused(path: string): Promise<boolean> {
+  try {
+    const stream = await openStream({ path }, { data() {}, end() {} });
+    stream.close();
+    return false;
+  } catch (error) {
+    return errorCode(error) === "ECONNREFUSED";
+  }
 }

@@ -1,4 +1,5 @@
 import { type Counts, type EndReason, isOnlySuperseded } from "../formats/provenance.ts";
+import type { Written } from "../record/result-files.ts";
 
 /** Why a container was not traced: it is not to be; a list of that name is kept; it could not. */
 export type NotTraced = "not_selected" | "kept" | "failed";
@@ -17,11 +18,14 @@ export interface LastTrace {
   readonly reason: EndReason;
 }
 
-/** Containers that could not be traced, one after the other, the latest one included. */
+/** What went wrong for one container after the other, since the last one for which it did not. */
 export interface FailuresInARow {
+  /** Of different results: one container that is started again and again counts once. */
   readonly count: number;
   /** Of the latest. */
   readonly why: string;
+  /** When that was, milliseconds since the epoch. */
+  readonly atMs: number;
 }
 
 /** What tracing has done since the program began; plain data, that travels between threads. */
@@ -52,7 +56,10 @@ export interface TracingCounts {
   readonly queuePeak: number;
   readonly merges: Readonly<Record<MergeOutcome, number>>;
   readonly lastTrace: LastTrace | undefined;
+  /** Containers that could not be traced. */
   readonly failuresInARow: FailuresInARow;
+  /** Traces whose result could not be written. */
+  readonly unwrittenInARow: FailuresInARow;
 }
 
 /** What is known of a trace when it has ended. */
@@ -62,6 +69,7 @@ interface EndedTrace {
   readonly reason: EndReason;
   readonly complete: boolean;
   readonly trouble: readonly string[];
+  readonly written: Written;
   readonly counts: Counts;
   readonly queuePeak: number;
 }
@@ -74,7 +82,29 @@ interface Now {
   readonly queuePeak: number;
 }
 
-const NO_FAILURES: FailuresInARow = { count: 0, why: "" };
+/** More names are as good as these. */
+const NAMES_MAX = 100;
+
+/** Counts what goes wrong in a row. */
+class Streak {
+  readonly #names = new Set<string>();
+  #why = "";
+  #atMs = 0;
+
+  add(name: string, why: string): void {
+    if (this.#names.size < NAMES_MAX) this.#names.add(name);
+    this.#why = why;
+    this.#atMs = Date.now();
+  }
+
+  end(): void {
+    this.#names.clear();
+  }
+
+  snapshot(): FailuresInARow {
+    return { count: this.#names.size, why: this.#why, atMs: this.#atMs };
+  }
+}
 
 /** Counts what tracing does. */
 export class TracingCounters {
@@ -96,7 +126,8 @@ export class TracingCounters {
     failed: 0,
   };
   #lastTrace: LastTrace | undefined;
-  #failuresInARow: FailuresInARow = NO_FAILURES;
+  readonly #failures = new Streak();
+  readonly #unwritten = new Streak();
   readonly #sums = { files: 0, bytes: 0, events: 0, lost: 0, overflows: 0 };
 
   started(): void {
@@ -105,7 +136,7 @@ export class TracingCounters {
 
   traced(): void {
     this.#traced++;
-    this.#failuresInARow = NO_FAILURES;
+    this.#failures.end();
   }
 
   joined(): void {
@@ -120,17 +151,19 @@ export class TracingCounters {
     this.#notTraced[why]++;
   }
 
-  /** A container could not be traced; `why` is for people. */
-  failed(why: string): void {
+  /** A container could not be traced, whose result would have had that name; `why` is for people. */
+  failed(name: string, why: string): void {
     this.#notTraced.failed++;
-    this.#failuresInARow = { count: this.#failuresInARow.count + 1, why };
+    this.#failures.add(name, why);
   }
 
   merged(outcome: MergeOutcome): void {
     this.#merges[outcome]++;
   }
 
-  ended({ name, reason, complete, trouble, counts, queuePeak }: EndedTrace): void {
+  ended({ name, reason, complete, trouble, written, counts, queuePeak }: EndedTrace): void {
+    if (written !== "nothing") this.#unwritten.end();
+    else if (counts.listed > 0) this.#unwritten.add(name, trouble[0] ?? "nobody knows why");
     this.#lastTrace = { name, endedAtMs: Date.now(), files: counts.listed, complete, reason };
     this.#ended[reason]++;
     if (!complete && !isOnlySuperseded({ reason, trouble })) this.#incomplete++;
@@ -155,7 +188,8 @@ export class TracingCounters {
       queuePeak: Math.max(this.#queuePeak, queuePeak),
       merges: { ...this.#merges },
       lastTrace: this.#lastTrace,
-      failuresInARow: this.#failuresInARow,
+      failuresInARow: this.#failures.snapshot(),
+      unwrittenInARow: this.#unwritten.snapshot(),
     };
   }
 }

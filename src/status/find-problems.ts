@@ -18,14 +18,21 @@ export interface Circumstances {
   /** What keeps every container of this runtime from being traced. */
   readonly blocked: Problem | undefined;
   readonly failures: FailuresInARow;
+  readonly unwritten: FailuresInARow;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number;
 }
 
 /** One container may be odd; so many in a row are not. */
 const FAILURES_MIN = 3;
+/** What nothing has confirmed for so long tells nothing of now: there may be no new image to try. */
+const FAILURE_AGE_MS = 600_000;
 
 /** All that is wrong, the cause before its consequences. Pure. */
 export function findProblems(circumstances: Circumstances): Problem[] {
-  const { disconnected, tracing, folder, blocked, failures } = circumstances;
+  const { disconnected, tracing, folder, blocked, failures, unwritten, nowMs } = circumstances;
+  const counts = ({ count, atMs }: FailuresInARow): boolean =>
+    count >= FAILURES_MIN && nowMs - atMs < FAILURE_AGE_MS;
   const problems: Problem[] = [];
   if (disconnected !== undefined) {
     problems.push({
@@ -51,10 +58,16 @@ export function findProblems(circumstances: Circumstances): Problem[] {
     problems.push({ kind: "results-not-writable", text: folder.text, cure: folder.cure });
   }
   if (blocked !== undefined) problems.push(blocked);
-  if (failures.count >= FAILURES_MIN && folder === undefined && blocked === undefined) {
+  if (counts(unwritten) && folder === undefined) {
+    problems.push({
+      kind: "results-not-writable",
+      text: `${unwritten.count} results in a row could not be written: ${unwritten.why}`,
+    });
+  }
+  if (counts(failures) && folder === undefined && blocked === undefined) {
     problems.push({
       kind: "traces-fail",
-      text: `the last ${failures.count} containers could not be traced: ${failures.why}`,
+      text: `containers of ${failures.count} results in a row could not be traced: ${failures.why}`,
     });
   }
   return problems;

@@ -13,7 +13,9 @@ export type ProblemKind =
   /** The runtime tells no pid, and the cgroups of its containers cannot be seen. */
   | "cgroups-hidden"
   /** The latest containers could not be traced, one after the other. */
-  | "traces-fail";
+  | "traces-fail"
+  /** A plugin of another version says that something is wrong, and not what. */
+  | "unknown";
 
 /** One thing that is wrong, for people and for probes. */
 export interface Problem {

@@ -1,4 +1,4 @@
-import { isObject, objectAt, parseJson, positiveAt, textAt } from "../json.ts";
+import { isObject, type JsonObject, objectAt, parseJson, positiveAt, textAt } from "../json.ts";
 import type { Problem, ProblemKind } from "./problem.ts";
 
 /** What formatStatus() has written, as far as a report on a plugin needs it. */
@@ -27,6 +27,7 @@ export interface ReadStatus {
         readonly reason: string;
       }
     | undefined;
+  /** Never empty where the plugin says that it is not well. */
   readonly problems: readonly Problem[];
   /** The whole of it, for `--json`. */
   readonly json: unknown;
@@ -63,7 +64,7 @@ export function parseStatus(text: string): ReadStatus | undefined {
       incomplete: positiveAt(tracing, "incomplete") ?? 0,
     },
     lastTrace: lastTraceOf(objectAt(tracing, "lastTrace")),
-    problems: problemsOf(json["problems"]),
+    problems: problemsOf(json),
     json,
   };
 }
@@ -80,12 +81,15 @@ function lastTraceOf(trace: Readonly<Record<string, unknown>>): ReadStatus["last
   };
 }
 
-function problemsOf(value: unknown): Problem[] {
-  if (!Array.isArray(value)) return [];
-  return value.filter(isObject).map((each) => ({
+function problemsOf({ healthy, problems, optimizer }: JsonObject): Problem[] {
+  const told = (Array.isArray(problems) ? problems : []).filter(isObject).map((each) => ({
     // One of a later version is told by its text.
     kind: textAt(each, "kind") as ProblemKind,
     text: textAt(each, "text"),
     cure: textAt(each, "cure") || undefined,
   }));
+  if (told.length > 0 || healthy === true) return told;
+  return [
+    { kind: "unknown", text: `it says that it is not well, and not why (optimizer ${optimizer ?? "?"})` },
+  ];
 }

@@ -1,6 +1,6 @@
 import { version } from "../version.ts";
 import type { AnswerFigures } from "./answers.ts";
-import type { TracingCounts } from "./counters.ts";
+import type { FailuresInARow, TracingCounts } from "./counters.ts";
 import { formatProblem, type Problem } from "./problem.ts";
 
 /** What became of the log's lines. */
@@ -80,7 +80,7 @@ export function formatStatus(status: Status): string {
   return `${JSON.stringify(all, null, 2)}\n`;
 }
 
-function tracingJson({ lastTrace, failuresInARow, ...counts }: TracingCounts) {
+function tracingJson({ lastTrace, failuresInARow, unwrittenInARow, ...counts }: TracingCounts) {
   const last = lastTrace && {
     name: lastTrace.name,
     ended: new Date(lastTrace.endedAtMs).toISOString(),
@@ -88,7 +88,16 @@ function tracingJson({ lastTrace, failuresInARow, ...counts }: TracingCounts) {
     complete: lastTrace.complete,
     reason: lastTrace.reason,
   };
-  return { ...counts, lastTrace: last ?? null, failuresInARow };
+  return {
+    ...counts,
+    lastTrace: last ?? null,
+    failuresInARow: streakJson(failuresInARow),
+    unwrittenInARow: streakJson(unwrittenInARow),
+  };
+}
+
+function streakJson({ count, why, atMs }: FailuresInARow) {
+  return { count, why, at: atMs === 0 ? null : new Date(atMs).toISOString() };
 }
 
 /** The figures in one line of `key=value`, for the log. */
@@ -121,11 +130,13 @@ export function formatStatusLine({
 }
 
 function tracingPairs(counts: TracingCounts): Record<string, number> {
-  const { ended: _, lastTrace: _last, failuresInARow, notTraced, merges, queuePeak, ...plain } = counts;
+  const { ended, lastTrace, failuresInARow, unwrittenInARow, notTraced, merges, queuePeak, ...plain } =
+    counts;
   return {
     ...plain,
     ...notTraced,
     failed_in_a_row: failuresInARow.count,
+    unwritten_in_a_row: unwrittenInARow.count,
     queue_peak: queuePeak,
     merges: merges.done,
     failed_merges: merges.failed,

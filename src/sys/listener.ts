@@ -16,7 +16,7 @@ interface Client {
 /** So long a client may take to ask, and to read its answer. */
 const READ_TIMEOUT_SECONDS = 2;
 /** More at a time are turned away: nobody asks so often. */
-const CLIENTS_MAX = 32;
+const CLIENTS_MAX = 512;
 
 /**
  * Listens at `path` and answers each client's first bytes, whatever they are, with one text. (Answered unasked, Bun takes

@@ -1,5 +1,14 @@
 import { describe, expect } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { FakeRuntime } from "../helpers/fake-runtime.ts";
 import { heldContainer } from "../helpers/held-container.ts";
 import { type FakeContainer, fakeContainer } from "../helpers/nri-messages.ts";
@@ -36,8 +45,8 @@ async function askUntil(
   }
 }
 
-function web(id: string, pid: number): FakeContainer {
-  const annotations = { "io.kubernetes.cri.image-name": "docker.io/library/nginx:latest" };
+function web(id: string, pid: number, image = "nginx:latest"): FakeContainer {
+  const annotations = { "io.kubernetes.cri.image-name": `docker.io/library/${image}` };
   return fakeContainer(id, { pid, annotations });
 }
 
@@ -193,14 +202,18 @@ $`,
     const killed = await connect(runtime, ...flags(folder));
     await killed.runtime.handshake();
     await killed[Symbol.asyncDispose]();
-    expect(readdirSync(folder.at("run"))).toEqual([`${killed.pid}.sock`]);
+    expect(readdirSync(folder.at("run"))).toEqual([
+      expect.stringMatching(new RegExp(`^${killed.pid}-\\d+\\.sock$`)),
+    ]);
     expect(await ask(folder)).toMatchObject({
       stdout: `FAIL  plugin       pid ${killed.pid} is gone without having ended: it was killed\n`,
       exitCode: 1,
     });
     await using next = await connect(runtime, ...flags(folder));
     await next.runtime.handshake();
-    expect(readdirSync(folder.at("run"))).toEqual([`${next.pid}.sock`]);
+    expect(readdirSync(folder.at("run"))).toEqual([
+      expect.stringMatching(new RegExp(`^${next.pid}-\\d+\\.sock$`)),
+    ]);
     expect(await ask(folder)).toMatchObject({ exitCode: 0 });
   });
 
@@ -285,32 +298,82 @@ $`,
     await plugin.runtime.handshake();
     for (const id of ["c1", "c2", "c3"]) {
       expect(await ask(folder)).toMatchObject({ exitCode: 0 });
-      await plugin.runtime.event("StartContainer", web(id, process.pid)); // on the host's own root
+      // On the host's own root; twice, since one container that is started again and again proves nothing.
+      await plugin.runtime.event("StartContainer", web(id, process.pid, `${id}:1`));
+      await plugin.runtime.event("StartContainer", web(`${id}-again`, process.pid, `${id}:1`));
     }
     const { stdout, exitCode } = await ask(folder);
     expect(stdout).toContain(
-      `FAIL  traces       the last 3 containers could not be traced: Cannot trace process ${process.pid}: its root is the host's own\n`,
+      `FAIL  traces       containers of 3 results in a row could not be traced: Cannot trace process ${process.pid}: its root is the host's own\n`,
     );
     expect(exitCode).toBe(1);
     await plugin.runtime.event("StartContainer", web("c4", container.pid));
     expect(await ask(folder)).toMatchObject({ exitCode: 0 });
   });
 
-  rootTest("believes nobody in a folder that others can write to", async () => {
+  rootTest("tells of results that are recorded in vain, one after the other", async () => {
     using folder = temporaryFolder();
-    mkdirSync(folder.at("run"));
-    writeFileSync(folder.at("run/1.sock"), "");
-    chmodSync(folder.at("run"), 0o777);
-    expect(await ask(folder)).toMatchObject({
-      stdout: `FAIL  plugin       ${folder.at("run")} can be written to by others: chmod go-w ${folder.at("run")}\n`,
-      exitCode: 1,
-    });
+    // The folder of results can be written to, and that of this registry belongs to somebody else.
+    mkdirSync(folder.at("lists/ghcr.io"), { recursive: true });
+    chownSync(folder.at("lists/ghcr.io"), 1234, 1234);
+    await using container = await heldContainer({ root: overlay });
     await using runtime = await FakeRuntime.listen();
-    await using plugin = await connect(runtime, ...flags(folder));
+    await using plugin = await connect(runtime, ...flags(folder), "--overwrite");
     await plugin.runtime.handshake();
-    plugin.kill("SIGTERM");
-    expect((await plugin.log()).join("\n")).toContain(
-      `warn optimizer status cannot ask this plugin: ${folder.at("run")} can be written to by others`,
+    for (const id of ["c1", "c2", "c3"]) {
+      expect(await ask(folder)).toMatchObject({ exitCode: 0 });
+      const annotations = { "io.kubernetes.cri.image-name": `ghcr.io/org/${id}:1` };
+      const its = fakeContainer(id, { pid: container.pid, annotations });
+      await plugin.runtime.event("StartContainer", its);
+      await container.tell("open", "/a");
+      await plugin.runtime.event("StopContainer", its);
+    }
+    const { answer } = await askUntil(folder, ({ exitCode }) => exitCode === 1);
+    expect(answer.stdout).toMatch(
+      /^FAIL {2}results {6}3 results in a row could not be written: Cannot write .*: EACCES$/m,
     );
+  });
+
+  rootTest(
+    "closes a new volume of a pod to others, and believes nobody in a folder that is there for them",
+    async () => {
+      using folder = temporaryFolder();
+      mkdirSync(folder.at("run"));
+      chmodSync(folder.at("run"), 0o777);
+      expect((await ask(folder)).stdout).toStartWith(
+        `FAIL  plugin       ${folder.at("run")} can be written to by others: chmod go-w ${folder.at("run")}\n`,
+      );
+      await using runtime = await FakeRuntime.listen();
+      const one = await connect(runtime, ...flags(folder));
+      await one.runtime.handshake();
+      expect(await ask(folder)).toMatchObject({ exitCode: 0 });
+      expect(statSync(folder.at("run")).mode & 0o777).toBe(0o700);
+      await one[Symbol.asyncDispose]();
+
+      chmodSync(folder.at("run"), 0o777);
+      writeFileSync(folder.at("run/of-others"), "");
+      await using other = await connect(runtime, ...flags(folder));
+      await other.runtime.handshake();
+      other.kill("SIGTERM");
+      expect((await other.log()).join("\n")).toContain(
+        `warn optimizer status cannot ask this plugin: ${folder.at("run")} can be written to by others`,
+      );
+      expect(statSync(folder.at("run")).mode & 0o777).toBe(0o777);
+    },
+  );
+
+  rootTest("leaves the socket of a plugin in another pid namespace, and each answers", async () => {
+    using folder = temporaryFolder();
+    await using runtime = await FakeRuntime.listen();
+    await using one = await connect(runtime, ...flags(folder));
+    await one.runtime.handshake();
+    await using pod = await connectFrom(
+      ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],
+      runtime,
+      ...flags(folder),
+    );
+    await pod.runtime.handshake();
+    const { plugins } = JSON.parse((await ask(folder, "--json")).stdout);
+    expect(plugins.map(({ answer }: { answer: string }) => answer)).toEqual(["answered", "answered"]);
   });
 });

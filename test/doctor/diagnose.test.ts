@@ -114,6 +114,7 @@ const facts: Facts = {
   config: { path: `/etc/nri/conf.d/${PLUGIN}.conf`, text: "", changedAtMs: 1 },
   configWanted: false,
   external: [],
+  elsewhere: [],
   runDir: "/run/optimizer",
   runDirProblem: undefined,
   program: "/usr/local/bin/optimizer",
@@ -474,6 +475,24 @@ describe("diagnose() tells of", () => {
       [
         "warn   running       pid 830, started by containerd; whether it is connected cannot be told: no socket in /run/optimizer",
         "                     its log says why; a plugin of an older version has none",
+      ],
+    ],
+    [
+      "a process with other mounts that calls itself the plugin, which proves nothing",
+      { ...withReport({ plugins: [], children: [], connected: undefined }), elsewhere: [77] },
+      [
+        "warn   plugin        not in /opt/nri/plugins, but pid 77, which has other mounts, may be a pod's plugin",
+        "                     ask it there: kubectl exec POD -- optimizer status",
+        "warn   running       no child of containerd, but pid 77, which has other mounts, may be a pod's plugin",
+        "                     ask it there: kubectl exec POD -- optimizer status",
+      ],
+    ],
+    [
+      "a plugin that runs twice, one of them in another pid namespace, where no number is killed",
+      withReport({}, { external: [{ ...external, pid: 0, answer: answered(0) }] }),
+      [
+        "warn   running       twice, pid 830 of the runtime and pid 0: each traces",
+        "                     end the one in the pod",
       ],
     ],
     [

@@ -6,6 +6,7 @@ import {
   linkSync,
   mkdirSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { tryPersistDir } from "../../src/doctor/gather-persist-dir.ts";
@@ -67,7 +68,13 @@ describe("findRuntimes()", () => {
   });
 
   const find = (processes: readonly Process[], containerdConfig?: string) =>
-    findRuntimes({ processes, containerdConfig, vantageOf: () => "here", toldVersion: () => undefined });
+    findRuntimes({
+      processes,
+      containerdConfig,
+      vantageOf: () => "here",
+      mayServeUs: () => true,
+      toldVersion: () => undefined,
+    });
 
   const processes = [
     process_(99_000_001, "containerd --config /k3s.toml"),
@@ -123,6 +130,7 @@ describe("findRuntimes()", () => {
       processes: processes.slice(0, 2),
       containerdConfig: undefined,
       vantageOf: (pid) => (pid === 99_000_001 ? "elsewhere" : "stranger"),
+      mayServeUs: () => true,
       toldVersion: () => undefined,
     });
     expect(runtimes).toMatchObject([
@@ -130,11 +138,33 @@ describe("findRuntimes()", () => {
     ]);
   });
 
+  test("takes none that is a container's for the host's own", () => {
+    const { runtimes } = findRuntimes({
+      processes: processes.slice(0, 1),
+      containerdConfig: "/nowhere",
+      vantageOf: () => "elsewhere",
+      mayServeUs: () => false,
+      toldVersion: () => undefined,
+    });
+    expect(runtimes.filter(({ process }) => process !== undefined)).toEqual([]);
+  });
+
+  test("reads no FIFO and nothing without end for a configuration", () => {
+    using folder = temporaryFolder();
+    Bun.spawnSync(["mkfifo", folder.at("fifo")]);
+    expect(containerdFiles(folder.at("fifo"))).toMatchObject([{ text: undefined, error: "no regular file" }]);
+    expect(containerdFiles("/dev/zero")).toMatchObject([{ text: undefined, error: "no regular file" }]);
+    writeFileSync(folder.at("fifo.toml"), "");
+    truncateSync(folder.at("fifo.toml"), 5 << 20);
+    expect(containerdFiles(folder.at("fifo.toml"))).toMatchObject([{ text: undefined, error: "too large" }]);
+  });
+
   test("prefers one that sees the same files, and takes the version that it told its plugin", () => {
     const { runtimes } = findRuntimes({
       processes: processes.slice(0, 2),
       containerdConfig: undefined,
       vantageOf: (pid) => (pid === 99_000_001 ? "elsewhere" : "here"),
+      mayServeUs: () => true,
       toldVersion: (pid) => (pid === 99_000_002 ? "2.1.9" : undefined),
     });
     expect(runtimes.map(({ process, version }) => [process?.pid, version])).toEqual([[99_000_002, "2.1.9"]]);
@@ -158,7 +188,7 @@ test("findExternal() finds plugins that were started by hand", () => {
     replaced: false,
     startedAtMs: 0,
   }));
-  expect(findExternal(processes, 5, () => "here").map(({ pid }) => pid)).toEqual([1, 3]);
+  expect(findExternal(processes, 5, () => true).map(({ pid }) => pid)).toEqual([1, 3]);
 });
 
 describe("tryPersistDir()", () => {

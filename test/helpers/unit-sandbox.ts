@@ -69,6 +69,7 @@ const handled = [
   "ReadWritePaths",
   "RuntimeDirectory",
   "RuntimeDirectoryMode",
+  "RuntimeDirectoryPreserve",
   "SystemCallFilter",
 ] as const;
 

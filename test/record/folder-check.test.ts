@@ -22,8 +22,12 @@ describe("FolderCheck.check()", () => {
       cure: "a file stands in its way: move that, or set persist_dir to another folder",
     });
     rmSync(folder.at("a"));
-    expect(await check.check({ ...now, maxAgeMs: 60_000 })).toMatchObject({ code: "ENOTDIR" });
-    expect(await check.check(now)).toBeUndefined();
+    // What was wrong is never taken for what is.
+    expect(await check.check({ ...now, maxAgeMs: 60_000 })).toBeUndefined();
+    rmSync(folder.at("a"), { recursive: true });
+    writeFileSync(folder.at("a"), "");
+    expect(await check.check({ ...now, maxAgeMs: 60_000 })).toBeUndefined();
+    expect(await check.check(now)).toMatchObject({ code: "ENOTDIR" });
   });
 
   test("tells of a link to itself", async () => {
