@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { type FileHandle, rename, unlink } from "node:fs/promises";
 import { errorCode } from "./errno.ts";
 
@@ -10,19 +10,14 @@ export class FilePlace implements AsyncDisposable {
   readonly #folder: FileHandle;
   readonly #linkFile: LinkFile | undefined;
   readonly path: string;
-  /** What is there is whole, and on its way to the name: whoever finds it may move it there. */
-  readonly #hidden: string;
-  /** Nobody else's. */
+  /** Short and random: in a folder like /tmp nobody can put anything there before us. */
   readonly ownHidden: string;
 
   constructor(folder: FileHandle, name: string, linkFile: LinkFile | undefined) {
-    // Names may be as long as the file system allows: this one is short.
-    const hash = createHash("sha256").update(name).digest("hex").slice(0, 16);
     this.#folder = folder;
     this.#linkFile = linkFile;
     this.path = this.at(name);
-    this.#hidden = this.at(`.optimizer-${hash}`);
-    this.ownHidden = `${this.#hidden}.${randomBytes(4).toString("hex")}`;
+    this.ownHidden = this.at(`.optimizer-${randomBytes(8).toString("hex")}`);
   }
 
   at(name: string): string {
@@ -32,11 +27,14 @@ export class FilePlace implements AsyncDisposable {
   /** Gives a file without a name this one, in the place of what has it. A link cannot replace, and a rename needs a name. */
   async take(file: FileHandle): Promise<void> {
     if (this.#link(file, this.path)) return;
-    if (this.#link(file, this.#hidden)) return await this.#move(this.#hidden);
-    // Another program is about to take its next step, or was killed before it. It may find that done.
-    await rename(this.#hidden, this.path).catch(() => {});
+    // Only what we have linked ourselves is renamed: another file with such a name may be a stranger's.
     if (!this.#link(file, this.ownHidden)) throw failure("EEXIST");
-    await this.#move(this.ownHidden);
+    try {
+      await rename(this.ownHidden, this.path);
+    } catch (error) {
+      await remove(this.ownHidden);
+      throw error;
+    }
   }
 
   #link({ fd }: FileHandle, path: string): boolean {
@@ -45,16 +43,6 @@ export class FilePlace implements AsyncDisposable {
       return true;
     } catch (error) {
       if (errorCode(error) === "EEXIST") return false;
-      throw error;
-    }
-  }
-
-  async #move(hidden: string): Promise<void> {
-    try {
-      await rename(hidden, this.path);
-    } catch (error) {
-      if (errorCode(error) === "ENOENT") return; // another program has done it for us, see above
-      await remove(hidden);
       throw error;
     }
   }

@@ -24,7 +24,8 @@ const PERMISSION_BITS = 0o777;
  * file stay. Makes sure that this will work, and changes nothing yet. Rejects with the system's error.
  *
  * SIGKILL leaves nothing behind, whenever it comes, but for two cases, in which it leaves one hidden file:
- * - between the two system calls that replace an older file. The next replacement of it takes that away.
+ * - between the two system calls that replace an older file. Nothing takes that file away: its name is random, and
+ *   under a name that others can foresee they could put a file of their own.
  * - between the first write and the end, where the file system has no O_TMPFILE (NFS, vfat, older FUSE and overlay).
  *
  * Where nothing can be put into the place of an older file, it is written over, as a shell's `>` does it: where it is a
