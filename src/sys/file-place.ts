@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, rename, unlink } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { type FileHandle, lstat, rename, unlink } from "node:fs/promises";
 import { errorCode } from "./errno.ts";
 
 /** Gives an open file a name, as the shim does: throws an error with the code EEXIST where there is one already. */
@@ -22,6 +23,14 @@ export class FilePlace implements AsyncDisposable {
 
   at(name: string): string {
     return `/proc/self/fd/${this.#folder.fd}/${name}`;
+  }
+
+  /** What lies there; undefined where nothing does. Rejects with the system's error. */
+  async look(): Promise<Stats | undefined> {
+    return await lstat(this.path).catch((error: unknown) => {
+      if (errorCode(error) !== "ENOENT") throw error;
+      return undefined;
+    });
   }
 
   /** Gives a file without a name this one, in the place of what has it. A link cannot replace, and a rename needs a name. */

@@ -38,7 +38,8 @@ export async function beginReplacement(
   await using opened = new AsyncDisposableStack();
   const folder = opened.use(await open(target.folder, O_PATH | constants.O_DIRECTORY));
   const place = new FilePlace(folder, target.name, options.linkFile);
-  const older = target.existing === undefined ? undefined : await openOlder(place, options);
+  // Not what the target was found with: it may have lain in another folder of that path.
+  const older = (await place.look()) === undefined ? undefined : await openOlder(place, options);
   if (older !== undefined) opened.use(older);
   if (older === undefined || !(await isMountPoint(older, folder))) {
     const output = await makeNew(place, await older?.stat(), options);
