@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Stats } from "node:fs";
 import { type FileHandle, lstat, rename, unlink } from "node:fs/promises";
 import { errorCode } from "./errno.ts";
+import { isStrangers } from "./output-target.ts";
 
 /** Gives an open file a name, as the shim does: throws an error with the code EEXIST where there is one already. */
 export type LinkFile = (fd: number, path: string) => void;
@@ -33,9 +34,19 @@ export class FilePlace implements AsyncDisposable {
     });
   }
 
-  /** Gives a file without a name this one, in the place of what has it. A link cannot replace, and a rename needs a name. */
-  async take(file: FileHandle): Promise<void> {
+  /** The regular file there whose owner and mode a new one has to have: none that a stranger has put into a folder like /tmp. */
+  async older(): Promise<Stats | undefined> {
+    const stats = await this.look();
+    return stats?.isFile() && !isStrangers(stats, await this.#folder.stat()) ? stats : undefined;
+  }
+
+  /**
+   * Gives a file without a name this one, in the place of what has it. A link cannot replace, and a rename needs a name.
+   * `takeOver` is called before something is replaced.
+   */
+  async take(file: FileHandle, takeOver: (file: FileHandle) => Promise<unknown>): Promise<void> {
     if (this.#link(file, this.path)) return;
+    await takeOver(file);
     // Only what we have linked ourselves is renamed: another file with such a name may be a stranger's.
     if (!this.#link(file, this.ownHidden)) throw failure("EEXIST");
     try {

@@ -64,11 +64,15 @@ async function makeNew(
   older: Stats | undefined,
   { linkFile, mode }: ReplacementOptions,
 ): Promise<Output | undefined> {
-  const takeOver = async (file: FileHandle) => older === undefined || (await becomeLike(file, older));
+  // Asked again at the end: somebody may have made a file, or another one, in the meantime.
+  const takeOver = async (file: FileHandle) => {
+    const like = (await place.older()) ?? older;
+    return like === undefined || (await becomeLike(file, like));
+  };
   try {
     const unnamed = linkFile && (await openUnnamed(place, mode));
     if (unnamed !== undefined) {
-      if (await takeOver(unnamed)) return new UnnamedFile(place, unnamed);
+      if (await takeOver(unnamed)) return new UnnamedFile(place, unnamed, takeOver);
       await unnamed.close();
       return undefined;
     }

@@ -80,6 +80,34 @@ for (const [way, link] of ways) {
       expect(read(folder, "other")).toBe("old and long\n"); // nothing was written over
     });
 
+    rootTest("keeps mode and owner of a file that somebody makes meanwhile", async () => {
+      using folder = temporaryFolder();
+      await using output = await begin(folder.at("file"), link);
+      await output.write(Buffer.from("new\n"));
+      writeFileSync(folder.at("file"), "made meanwhile\n");
+      chownSync(folder.at("file"), 1234, 4321);
+      chmodSync(folder.at("file"), 0o604);
+      await output.finish();
+      const { uid, gid, mode } = statSync(folder.at("file"));
+      expect([uid, gid, mode & 0o777]).toEqual([1234, 4321, 0o604]);
+      expect(read(folder, "file")).toBe("new\n");
+      expect(readdirSync(folder.path)).toEqual(["file"]);
+    });
+
+    rootTest("is not given to a stranger who makes such a file in a folder like /tmp", async () => {
+      using folder = temporaryFolder();
+      chmodSync(folder.path, 0o1777);
+      await using output = await begin(folder.at("file"), link);
+      await output.write(Buffer.from("new\n"));
+      writeFileSync(folder.at("file"), "made meanwhile\n");
+      chownSync(folder.at("file"), 65534, 65534);
+      chmodSync(folder.at("file"), 0o666);
+      await output.finish();
+      const { uid, mode } = statSync(folder.at("file"));
+      expect([uid, mode & 0o777]).toEqual([0, 0o640]);
+      expect(read(folder, "file")).toBe("new\n");
+    });
+
     test("follows a link, also to nothing, and leaves the link", async () => {
       using folder = temporaryFolder();
       mkdirSync(folder.at("inner"));
