@@ -1,5 +1,6 @@
-import { constants } from "node:fs";
+import { constants, fstat, write } from "node:fs";
 import { open, stat } from "node:fs/promises";
+import { promisify } from "node:util";
 import type { Log } from "../log.ts";
 import { errorCode } from "../sys/errno.ts";
 import type { LinkFile } from "../sys/file-place.ts";
@@ -58,12 +59,24 @@ export class StatusFile {
 
   async #put(text: Uint8Array): Promise<void> {
     const target = await findOutputTarget(this.#path);
+    if (target.kind === "descriptor" && (await isRegular(target.fd))) return await append(target.fd, text);
     if (target.kind !== "file") return await offer(target.path, text);
     // The plugin has given up the right to write into files of others: those in a folder of its own it replaces.
     const options = { linkFile: this.#linkFile, mode: MODE, foreign: "replace" } as const;
     await using output = await beginReplacement(target, options);
     await output.write(text);
     await output.finish();
+  }
+}
+
+async function isRegular(fd: number): Promise<boolean> {
+  return (await promisify(fstat)(fd)).isFile();
+}
+
+/** Opened anew by its path, the file would be emptied, and have a position of its own: the log may go there, too. */
+async function append(fd: number, text: Uint8Array): Promise<void> {
+  for (let done = 0; done < text.byteLength; ) {
+    done += (await promisify(write)(fd, text, done, text.byteLength - done, null)).bytesWritten;
   }
 }
 

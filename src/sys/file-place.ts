@@ -1,6 +1,8 @@
-import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, rename, unlink } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import type { Stats } from "node:fs";
+import { type FileHandle, lstat, rename, unlink } from "node:fs/promises";
 import { errorCode } from "./errno.ts";
+import { isStrangers } from "./output-target.ts";
 
 /** Gives an open file a name, as the shim does: throws an error with the code EEXIST where there is one already. */
 export type LinkFile = (fd: number, path: string) => void;
@@ -10,33 +12,49 @@ export class FilePlace implements AsyncDisposable {
   readonly #folder: FileHandle;
   readonly #linkFile: LinkFile | undefined;
   readonly path: string;
-  /** What is there is whole, and on its way to the name: whoever finds it may move it there. */
-  readonly #hidden: string;
-  /** Nobody else's. */
+  /** Short and random: in a folder like /tmp nobody can put anything there before us. */
   readonly ownHidden: string;
 
   constructor(folder: FileHandle, name: string, linkFile: LinkFile | undefined) {
-    // Names may be as long as the file system allows: this one is short.
-    const hash = createHash("sha256").update(name).digest("hex").slice(0, 16);
     this.#folder = folder;
     this.#linkFile = linkFile;
     this.path = this.at(name);
-    this.#hidden = this.at(`.optimizer-${hash}`);
-    this.ownHidden = `${this.#hidden}.${randomBytes(4).toString("hex")}`;
+    this.ownHidden = this.at(`.optimizer-${randomBytes(8).toString("hex")}`);
   }
 
   at(name: string): string {
     return `/proc/self/fd/${this.#folder.fd}/${name}`;
   }
 
-  /** Gives a file without a name this one, in the place of what has it. A link cannot replace, and a rename needs a name. */
-  async take(file: FileHandle): Promise<void> {
+  /** What lies there; undefined where nothing does. Rejects with the system's error. */
+  async look(): Promise<Stats | undefined> {
+    return await lstat(this.path).catch((error: unknown) => {
+      if (errorCode(error) !== "ENOENT") throw error;
+      return undefined;
+    });
+  }
+
+  /** The regular file there whose owner and mode a new one has to have: none that a stranger has put into a folder like /tmp. */
+  async older(): Promise<Stats | undefined> {
+    const stats = await this.look();
+    return stats?.isFile() && !isStrangers(stats, await this.#folder.stat()) ? stats : undefined;
+  }
+
+  /**
+   * Gives a file without a name this one, in the place of what has it. A link cannot replace, and a rename needs a name.
+   * `takeOver` is called before something is replaced.
+   */
+  async take(file: FileHandle, takeOver: (file: FileHandle) => Promise<unknown>): Promise<void> {
     if (this.#link(file, this.path)) return;
-    if (this.#link(file, this.#hidden)) return await this.#move(this.#hidden);
-    // Another program is about to take its next step, or was killed before it. It may find that done.
-    await rename(this.#hidden, this.path).catch(() => {});
+    await takeOver(file);
+    // Only what we have linked ourselves is renamed: another file with such a name may be a stranger's.
     if (!this.#link(file, this.ownHidden)) throw failure("EEXIST");
-    await this.#move(this.ownHidden);
+    try {
+      await rename(this.ownHidden, this.path);
+    } catch (error) {
+      await remove(this.ownHidden);
+      throw error;
+    }
   }
 
   #link({ fd }: FileHandle, path: string): boolean {
@@ -45,16 +63,6 @@ export class FilePlace implements AsyncDisposable {
       return true;
     } catch (error) {
       if (errorCode(error) === "EEXIST") return false;
-      throw error;
-    }
-  }
-
-  async #move(hidden: string): Promise<void> {
-    try {
-      await rename(hidden, this.path);
-    } catch (error) {
-      if (errorCode(error) === "ENOENT") return; // another program has done it for us, see above
-      await remove(hidden);
       throw error;
     }
   }

@@ -24,7 +24,8 @@ const PERMISSION_BITS = 0o777;
  * file stay. Makes sure that this will work, and changes nothing yet. Rejects with the system's error.
  *
  * SIGKILL leaves nothing behind, whenever it comes, but for two cases, in which it leaves one hidden file:
- * - between the two system calls that replace an older file. The next replacement of it takes that away.
+ * - between the two system calls that replace an older file. Nothing takes that file away: its name is random, and
+ *   under a name that others can foresee they could put a file of their own.
  * - between the first write and the end, where the file system has no O_TMPFILE (NFS, vfat, older FUSE and overlay).
  *
  * Where nothing can be put into the place of an older file, it is written over, as a shell's `>` does it: where it is a
@@ -37,7 +38,8 @@ export async function beginReplacement(
   await using opened = new AsyncDisposableStack();
   const folder = opened.use(await open(target.folder, O_PATH | constants.O_DIRECTORY));
   const place = new FilePlace(folder, target.name, options.linkFile);
-  const older = target.existing === undefined ? undefined : await openOlder(place, options);
+  // Not what the target was found with: it may have lain in another folder of that path.
+  const older = (await place.look()) === undefined ? undefined : await openOlder(place, options);
   if (older !== undefined) opened.use(older);
   if (older === undefined || !(await isMountPoint(older, folder))) {
     const output = await makeNew(place, await older?.stat(), options);
@@ -62,11 +64,15 @@ async function makeNew(
   older: Stats | undefined,
   { linkFile, mode }: ReplacementOptions,
 ): Promise<Output | undefined> {
-  const takeOver = async (file: FileHandle) => older === undefined || (await becomeLike(file, older));
+  // Asked again at the end: somebody may have made a file, or another one, in the meantime.
+  const takeOver = async (file: FileHandle) => {
+    const like = (await place.older()) ?? older;
+    return like === undefined || (await becomeLike(file, like));
+  };
   try {
     const unnamed = linkFile && (await openUnnamed(place, mode));
     if (unnamed !== undefined) {
-      if (await takeOver(unnamed)) return new UnnamedFile(place, unnamed);
+      if (await takeOver(unnamed)) return new UnnamedFile(place, unnamed, takeOver);
       await unnamed.close();
       return undefined;
     }

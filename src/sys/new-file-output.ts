@@ -2,14 +2,19 @@ import { type FileHandle, open, rename } from "node:fs/promises";
 import { type FilePlace, remove } from "./file-place.ts";
 import { type Output, syncData, writeFully } from "./output.ts";
 
+/** Gives a new file owner and mode of an older one that is there by then, and returns whether it could. */
+export type TakeOver = (file: FileHandle) => Promise<boolean>;
+
 /** A file that gets a name when it is whole. */
 export class UnnamedFile implements Output {
   readonly #place: FilePlace;
   readonly #file: FileHandle;
+  readonly #takeOver: TakeOver;
 
-  constructor(place: FilePlace, file: FileHandle) {
+  constructor(place: FilePlace, file: FileHandle, takeOver: TakeOver) {
     this.#place = place;
     this.#file = file;
+    this.#takeOver = takeOver;
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -21,7 +26,7 @@ export class UnnamedFile implements Output {
   }
 
   async finish(): Promise<void> {
-    await this.#place.take(this.#file);
+    await this.#place.take(this.#file, this.#takeOver);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -34,11 +39,10 @@ export class UnnamedFile implements Output {
 export class NamedFile implements Output {
   readonly #place: FilePlace;
   readonly #mode: number;
-  readonly #takeOver: (file: FileHandle) => Promise<boolean>;
+  readonly #takeOver: TakeOver;
   #file: FileHandle | undefined;
 
-  /** `takeOver` gives it owner and mode of an older file, and returns whether it could. */
-  constructor(place: FilePlace, mode: number, takeOver: (file: FileHandle) => Promise<boolean>) {
+  constructor(place: FilePlace, mode: number, takeOver: TakeOver) {
     this.#place = place;
     this.#mode = mode;
     this.#takeOver = takeOver;

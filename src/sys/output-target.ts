@@ -1,7 +1,8 @@
 import { constants, type Stats } from "node:fs";
-import { readFile, readlink, realpath, stat, statfs } from "node:fs/promises";
+import { lstat, open, readFile, readlink, realpath, stat, statfs } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { errorCode } from "./errno.ts";
+import { O_PATH } from "./open-flags.ts";
 
 /** Where the bytes go that somebody wants in a file of that name. */
 export type OutputTarget =
@@ -61,20 +62,21 @@ const PROC_SUPER_MAGIC = 0x9fa0;
 export async function findOutputTarget(path: string): Promise<OutputTarget> {
   try {
     if (path === "") throw new OutputError('""', "ENOENT", "name a file");
-    const existing = await look(path);
-    if (existing?.isDirectory()) throw isFolder(path);
+    if ((await look(path))?.isDirectory()) throw isFolder(path);
     const place = await followLinks(path);
     if (place.kind === "descriptor") await refuseUnwritable(path, place.fd);
     if (place.kind !== "place") return place;
+    const { folder, name, existing } = place;
+    if (existing?.isDirectory()) throw isFolder(path);
     if (existing?.isSocket()) throw new OutputError(path, "ENXIO", "it is a socket: name a file or a FIFO");
     if (existing !== undefined && !existing.isFile()) return { kind: "stream", path };
-    return { kind: "file", folder: place.folder, name: place.name, existing };
+    return { kind: "file", folder, name, existing };
   } catch (error) {
     throw OutputError.from(path, error);
   }
 }
 
-/** The kernel goes there first: whether it follows a link in a folder like /tmp is for it to decide. */
+/** The kernel goes there first: what it refuses is refused. What it finds may be another thing a moment later. */
 async function look(path: string): Promise<Stats | undefined> {
   return await stat(path).catch((error: unknown) => {
     if (errorCode(error) === "ENOENT") return undefined;
@@ -83,7 +85,12 @@ async function look(path: string): Promise<Stats | undefined> {
 }
 
 type Place =
-  | { readonly kind: "place"; readonly folder: string; readonly name: string }
+  | {
+      readonly kind: "place";
+      readonly folder: string;
+      readonly name: string;
+      readonly existing: Stats | undefined;
+    }
   | { readonly kind: "descriptor"; readonly fd: number; readonly path: string }
   | { readonly kind: "stream"; readonly path: string };
 
@@ -97,12 +104,43 @@ async function followLinks(path: string): Promise<Place> {
     // The links of /proc lead to open files, whatever their text says.
     const isOwn = (await realFolder(path, folder)) === (await realpath("/proc/self/fd"));
     if (isOwn) return { kind: "descriptor", fd: Number(name), path: here };
-    const target = await readlink(here).catch(notALink);
-    if (target === undefined) return { kind: "place", folder, name };
+    const { target, stats } = await lookAtLink(path, folder, name);
+    if (target === undefined) return { kind: "place", folder, name, existing: stats };
     if ((await statfs(folder)).type === PROC_SUPER_MAGIC) return { kind: "stream", path: here };
     at = target.startsWith("/") ? target : inFolder(folder, target);
   }
   throw new OutputError(path, "ELOOP");
+}
+
+/**
+ * What lies in a folder, and where it leads to if it is a link. The folder is held open, and the owner of a link comes
+ * first: nobody else can replace it then.
+ */
+async function lookAtLink(
+  path: string,
+  folder: string,
+  name: string,
+): Promise<{ readonly target?: string; readonly stats: Stats | undefined }> {
+  const opened = await open(folder, O_PATH | constants.O_DIRECTORY);
+  try {
+    const here = `/proc/self/fd/${opened.fd}/${name}`;
+    const stats = await lstat(here).catch(notThere);
+    if (!stats?.isSymbolicLink()) return { stats };
+    if (isStrangers(stats, await opened.stat())) throw new OutputError(path, "EACCES", STRANGERS_LINK);
+    return { target: await readlink(here), stats };
+  } finally {
+    await opened.close();
+  }
+}
+
+const STRANGERS_LINK = "another user's link in a folder that all may write to: name the file that you mean";
+const STICKY = 0o1000;
+const ALL_MAY_WRITE = 0o002;
+
+/** Whether somebody else has put it into a folder like /tmp. The kernel's rule for links there (fs.protected_symlinks). */
+export function isStrangers({ uid }: Stats, folder: Stats): boolean {
+  const isShared = (folder.mode & STICKY) !== 0 && (folder.mode & ALL_MAY_WRITE) !== 0;
+  return isShared && uid !== process.geteuid?.() && uid !== folder.uid;
 }
 
 /** Not join(), which takes away `..`, and with it what a link before it leads to. */
@@ -117,9 +155,8 @@ async function realFolder(path: string, folder: string): Promise<string> {
   });
 }
 
-function notALink(error: unknown): undefined {
-  const code = errorCode(error);
-  if (code !== "EINVAL" && code !== "ENOENT") throw error;
+function notThere(error: unknown): undefined {
+  if (errorCode(error) !== "ENOENT") throw error;
 }
 
 const ACCESS_MODE = 0o3;

@@ -13,6 +13,7 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
 import type { Log } from "../../src/log.ts";
 import { StatusFile } from "../../src/status/status-file.ts";
@@ -86,6 +87,23 @@ describe("StatusFile", () => {
     await file.write("nobody reads any more\n");
     expect(errors).toEqual([]);
     expect(lstatSync(folder.at("fifo")).isFIFO()).toBe(true);
+  });
+
+  test("adds to a regular file that is open, such as a log on stdout, and empties nothing", async () => {
+    using folder = temporaryFolder();
+    const log = openSync(folder.at("log"), "w");
+    try {
+      const { file, errors } = statusFile(`/dev/fd/${log}`);
+      writeSync(log, "first line\n");
+      await file.write("one\n");
+      writeSync(log, "second line\n");
+      await file.write(LONG);
+      await file.write("\ntwo\n");
+      expect(readFileSync(folder.at("log"), "utf8")).toBe(`first line\none\nsecond line\n${LONG}\ntwo\n`);
+      expect(errors).toEqual([]);
+    } finally {
+      closeSync(log);
+    }
   });
 
   test("tells once with the cure that a folder is in its place, and works when that is gone", async () => {

@@ -1,11 +1,14 @@
 import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
 import {
   chmodSync,
   chownSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
@@ -77,6 +80,34 @@ for (const [way, link] of ways) {
       expect(read(folder, "other")).toBe("old and long\n"); // nothing was written over
     });
 
+    rootTest("keeps mode and owner of a file that somebody makes meanwhile", async () => {
+      using folder = temporaryFolder();
+      await using output = await begin(folder.at("file"), link);
+      await output.write(Buffer.from("new\n"));
+      writeFileSync(folder.at("file"), "made meanwhile\n");
+      chownSync(folder.at("file"), 1234, 4321);
+      chmodSync(folder.at("file"), 0o604);
+      await output.finish();
+      const { uid, gid, mode } = statSync(folder.at("file"));
+      expect([uid, gid, mode & 0o777]).toEqual([1234, 4321, 0o604]);
+      expect(read(folder, "file")).toBe("new\n");
+      expect(readdirSync(folder.path)).toEqual(["file"]);
+    });
+
+    rootTest("is not given to a stranger who makes such a file in a folder like /tmp", async () => {
+      using folder = temporaryFolder();
+      chmodSync(folder.path, 0o1777);
+      await using output = await begin(folder.at("file"), link);
+      await output.write(Buffer.from("new\n"));
+      writeFileSync(folder.at("file"), "made meanwhile\n");
+      chownSync(folder.at("file"), 65534, 65534);
+      chmodSync(folder.at("file"), 0o666);
+      await output.finish();
+      const { uid, mode } = statSync(folder.at("file"));
+      expect([uid, mode & 0o777]).toEqual([0, 0o640]);
+      expect(read(folder, "file")).toBe("new\n");
+    });
+
     test("follows a link, also to nothing, and leaves the link", async () => {
       using folder = temporaryFolder();
       mkdirSync(folder.at("inner"));
@@ -142,20 +173,27 @@ for (const [way, link] of ways) {
 }
 
 describe("beginReplacement()", () => {
-  test("takes away what a program left that was killed right before its last step", async () => {
+  rootTest("never puts a stranger's file in the place, though its name could be foreseen", async () => {
     using folder = temporaryFolder();
-    writeFileSync(folder.at("file"), "old\n");
-    const killed = await begin(folder.at("file"), (fd, path) => {
+    chmodSync(folder.path, 0o1777);
+    writeFileSync(folder.at("out"), "old\n");
+    // The name that was once taken for the last step: everybody can tell it from the file's name.
+    const hash = createHash("sha256").update("out").digest("hex").slice(0, 16);
+    const planted = folder.at(`.optimizer-${hash}`);
+    const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+    const { exitCode } = Bun.spawnSync([...nobody, "ln", "-s", "/etc/passwd", planted]);
+    expect(exitCode).toBe(0);
+    const seen: string[] = [];
+    await replace(folder.at("out"), "new\n", (fd, path) => {
+      seen.push(lstatSync(folder.at("out")).isFile() ? read(folder, "out") : "no file");
       linkFile(fd, path);
-      if (!path.endsWith("/file")) throw Object.assign(new Error("killed"), { code: "EIO" });
     });
-    await killed.write(Buffer.from("half"));
-    await expect(killed.finish()).rejects.toThrow("killed");
-    await killed[Symbol.asyncDispose]();
+    expect(seen.length).toBeGreaterThan(1);
+    expect(new Set(seen)).toEqual(new Set(["old\n"]));
+    expect(read(folder, "out")).toBe("new\n");
+    expect(readlinkSync(planted)).toBe("/etc/passwd");
+    expect(lstatSync(planted).uid).toBe(65534);
     expect(readdirSync(folder.path)).toHaveLength(2);
-    await replace(folder.at("file"), "new\n", linkFile);
-    expect(readdirSync(folder.path)).toEqual(["file"]);
-    expect(read(folder, "file")).toBe("new\n");
   });
 
   rootTest("writes over a file that is a mount point", async () => {

@@ -1,10 +1,24 @@
 import { describe, expect, test } from "bun:test";
-import { closeSync, mkdirSync, openSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  lchownSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { findOutputTarget } from "../../src/sys/output-target.ts";
 import { rootTest } from "../helpers/root.ts";
 import { makeFifo, makeNullDevice } from "../helpers/special-files.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
+
+const OWNER = 1234;
+const STRANGER = 65534;
 
 /** A folder with one of each kind, and links to them. */
 function oneOfEach(): TemporaryFolder {
@@ -95,6 +109,33 @@ describe("findOutputTarget()", () => {
   test("refuses the empty name", async () => {
     await expect(findOutputTarget("")).rejects.toThrow('Cannot write to "": ENOENT: name a file');
   });
+
+  rootTest(
+    "refuses a stranger's link in a folder that all may write to, and follows others there",
+    async () => {
+      using folder = oneOfEach();
+      const shared = folder.at("inner");
+      chownSync(shared, OWNER, OWNER);
+      chmodSync(shared, 0o1777);
+      const path = folder.at("inner", "up");
+      const expected = `Cannot write to ${path}: EACCES`;
+      for (const uid of [0, OWNER]) {
+        lchownSync(path, uid, uid);
+        expect(await findOutputTarget(path)).toMatchObject({ kind: "file", name: "file" });
+      }
+      lchownSync(path, STRANGER, STRANGER);
+      await expect(findOutputTarget(path)).rejects.toThrow(expected);
+      // Also where a link of our own leads to it, and where it leads to nothing.
+      symlinkSync("inner/up", folder.at("to-stranger"));
+      await expect(findOutputTarget(folder.at("to-stranger"))).rejects.toThrow("EACCES");
+      rmSync(folder.at("file"));
+      await expect(findOutputTarget(path)).rejects.toThrow("EACCES");
+      for (const mode of [0o777, 0o1775]) {
+        chmodSync(shared, mode);
+        expect(await findOutputTarget(path)).toMatchObject({ kind: "file", name: "file" });
+      }
+    },
+  );
 
   test("refuses a socket", async () => {
     using folder = temporaryFolder();
