@@ -11,7 +11,7 @@ BUN := $(BIN)/bun
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help optimizer install-optimizer install-service uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity bench fuzz clean
+.PHONY: help optimizer install-optimizer install-service uninstall-optimizer demo test test-unit test-native test-e2e check format generate fidelity kernels bench fuzz clean
 
 help: ## print this menu
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
@@ -53,6 +53,9 @@ generate: node_modules/.installed ## make src/gen anew from proto/
 
 fidelity: optimizer ## lists of a zoo of workloads against strace: recall, precision, order; prints a table (root)
 	$(BUN) scripts/fidelity.ts
+
+kernels: optimizer ## doctor and trace under Linux 5.10 to the newest, in QEMU; prints a table (root)
+	$(BUN) scripts/kernels.ts
 
 bench: optimizer ## measure cost and speed against no tracer; prints medians
 	$(BUN) scripts/bench.ts

@@ -78,6 +78,21 @@ export class AptSuite {
     return [...wanted].map(([name, version]) => ({ name, version, path: this.#archive(name, version) }));
   }
 
+  /** Fetches a package with those that it depends on, directly or through others, whose names begin with `prefix`. */
+  async fetchPrefixed(name: string, version: string, prefix: string): Promise<PackageFile[]> {
+    const files = new Map([[name, await this.fetchAlone(name, version)]]);
+    // A map's iteration also visits what is added meanwhile.
+    for (const dependent of files.keys()) {
+      const depends = await this.#run("apt-cache", ["depends", "--important", dependent]);
+      for (const [, dependency = ""] of depends.matchAll(/^[ |]+(?:Pre)?Depends: ([^<\s]+)$/gm)) {
+        if (!dependency.startsWith(prefix) || files.has(dependency)) continue;
+        const [newest] = await this.versions(dependency);
+        if (newest !== undefined) files.set(dependency, await this.fetchAlone(dependency, newest));
+      }
+    }
+    return [...files.values()];
+  }
+
   /** Fetches one package without what it depends on. */
   async fetchAlone(name: string, version: string): Promise<PackageFile> {
     const folder = join(this.#folder, "cache", "archives");

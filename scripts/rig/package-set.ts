@@ -6,12 +6,15 @@ import { FileLock } from "./file-lock.ts";
 
 /** What to fetch from which suite of Debian. */
 export interface Recipe {
-  readonly suite: "bookworm" | "trixie" | "sid";
+  readonly suite: "bullseye" | "bookworm" | "trixie" | "sid";
   readonly packages: readonly string[];
   /** The upstream version of the first package; another one is taken, and said, when the mirror no longer has it. */
   readonly version?: string;
-  /** "alone" takes the packages as they are: they need a libc and nothing else that this machine may lack. */
-  readonly dependencies: "alone" | "closure";
+  /**
+   * "alone" takes the first package as it is: it needs a libc and nothing else that this machine may lack.
+   * A prefix takes it with the packages that it depends on whose names begin like that.
+   */
+  readonly dependencies: "alone" | "closure" | { readonly prefix: string };
 }
 
 /** Unpacked packages: where they lie, and the full Debian version of the first one. */
@@ -126,13 +129,16 @@ async function fetchRecipe(
   if (version === undefined) {
     throw new Error(
       `Cannot find "${first}" ${recipe.version ?? ""} in ${recipe.suite}: the mirror has ` +
-        `${available.join(", ") || "none"}. Change its entry in scripts/rig/packages.ts`,
+        `${available.join(", ") || "none"}. Change its recipe`,
     );
   }
   if (recipe.version !== undefined && upstream(version) !== recipe.version) {
     log(`${first} ${recipe.version} is gone from ${recipe.suite}: taking ${version}`);
   }
   if (recipe.dependencies === "alone") return [await suite.fetchAlone(first, version)];
+  if (recipe.dependencies !== "closure") {
+    return suite.fetchPrefixed(first, version, recipe.dependencies.prefix);
+  }
   return suite.fetchClosure([`${first}=${version}`, ...others]);
 }
 
