@@ -15,11 +15,21 @@ const FAN_REPORT_FD_ERROR = 0x2000;
 /** Ids that are never used twice begin here, far above those of the older kind. */
 const UNIQUE_MOUNT_ID_MIN = 2 ** 31;
 
+/** For tests: what is started, and how long each of the kernel's answers may take. */
+export interface TrialOptions {
+  readonly command?: readonly string[];
+  readonly timeoutMs?: number;
+}
+
 /**
  * Tries what a trace does: marks the mount that is our root, has a program started there, looks at what the
  * kernel tells of it. Takes some 50 ms, and leaves nothing behind.
  */
-export async function tryTracing(loadShim: () => Shim): Promise<Trial> {
+export async function tryTracing(
+  loadShim: () => Shim,
+  // Our own opens are not told of: a child has to open something. It is this program, which is surely there.
+  { command = [process.execPath, "--version"], timeoutMs = TIMEOUT_MS }: TrialOptions = {},
+): Promise<Trial> {
   let shim: Shim;
   let native: NativeTracer;
   try {
@@ -43,8 +53,9 @@ export async function tryTracing(loadShim: () => Shim): Promise<Trial> {
       end: () => arrived.resolve(),
     },
   );
-  const deadline = performance.now() + TIMEOUT_MS;
   const find = async <K extends TraceRecord["kind"]>(kind: K) => {
+    // Each answer has its own: starting a program may take longer than that on a busy host.
+    const deadline = performance.now() + timeoutMs;
     for (;;) {
       const found = records.find((record): record is TraceRecord & { kind: K } => record.kind === kind);
       if (found !== undefined) return found;
@@ -56,14 +67,13 @@ export async function tryTracing(loadShim: () => Shim): Promise<Trial> {
   try {
     native.mark(TOKEN_MARK, process.pid, "mount");
     const marked = await find("marked");
-    if (marked === undefined) return { kind: "failed", message: `no answer within ${TIMEOUT_MS} ms` };
+    if (marked === undefined) return { kind: "failed", message: `no answer within ${timeoutMs} ms` };
     if (marked.errno !== 0) return { kind: "not marked", step: marked.step, code: errnoName(marked.errno) };
-    // Our own opens are not told of: a child has to open something. It is this program, which is surely there.
-    const child = Bun.spawn([process.execPath, "--version"], { stdio: ["ignore", "ignore", "ignore"] });
+    const child = Bun.spawn([...command], { stdio: ["ignore", "ignore", "ignore"] });
     await child.exited;
     native.barrier(TOKEN_BARRIER);
     if ((await find("barrier")) === undefined) {
-      return { kind: "failed", message: `no answer within ${TIMEOUT_MS} ms` };
+      return { kind: "failed", message: `no answer within ${timeoutMs} ms` };
     }
     const flags = groupFlags();
     return {

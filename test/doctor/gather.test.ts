@@ -176,6 +176,11 @@ describe("tryTracing()", () => {
     },
   );
 
+  rootTest("waits for a program that takes longer to start than the kernel may take to answer", async () => {
+    const trial = await tryTracing(loadShim, { command: ["sleep", "2.2"], timeoutMs: 2000 });
+    expect(trial).toMatchObject({ kind: "traced" });
+  });
+
   test("tells what keeps it from starting", async () => {
     const trial = await tryTracing(() => {
       throw new Error("no shim");
