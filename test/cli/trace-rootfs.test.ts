@@ -1,8 +1,9 @@
 import { dlopen, ptr } from "bun:ffi";
 import { describe, expect } from "bun:test";
 import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { holdCommand } from "../../src/cli/held-command.ts";
 import { loadShim } from "../../src/sys/shim.ts";
-import { commandLine, runToEnd } from "../helpers/program.ts";
+import { commandLine, runProgram, runToEnd } from "../helpers/program.ts";
 import { rootTest } from "../helpers/root.ts";
 import { smallRootfs } from "../helpers/small-rootfs.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
@@ -80,6 +81,24 @@ describe("optimizer trace --rootfs", () => {
       }
     });
   }
+
+  for (const words of [["--rootfs", ""], ["--rootfs="]]) {
+    rootTest(`does not run the command on this machine for an empty name: ${words.join(" ")}`, async () => {
+      using folder = temporaryFolder();
+      const { stderr, exitCode } = await runProgram("trace", ...words, "--", "touch", folder.at("made"));
+      expect(stderr).toContain("--rootfs is empty, as an unset variable is; name a folder");
+      expect(exitCode).toBe(2);
+      expect(existsSync(folder.at("made"))).toBe(false);
+    });
+  }
+
+  rootTest("holds no command for an empty name between its two processes", async () => {
+    using folder = temporaryFolder();
+    const environment = { base: "clean", variables: [] } as const;
+    const held = holdCommand({ command: ["touch", folder.at("made")], rootfs: "", environment });
+    await expect(held).rejects.toThrow("The command could not be started");
+    expect(existsSync(folder.at("made"))).toBe(false);
+  });
 
   rootTest("gives the command a root folder with the owner, mode and attributes of the image's", async () => {
     using folder = temporaryFolder();
