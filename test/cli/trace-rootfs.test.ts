@@ -82,6 +82,22 @@ describe("optimizer trace --rootfs", () => {
     });
   }
 
+  rootTest("lists a file of the image that is renamed to a path that is listed already", async () => {
+    using folder = temporaryFolder();
+    const rootfs = smallRootfs(folder.path);
+    for (const name of ["first", "second"]) writeFileSync(`${rootfs}/etc/${name}`, `${name}\n`);
+    const script = "cat /etc/first; mv /etc/second /etc/first; cat /etc/first";
+    const words = ["--rootfs", rootfs, "--json", "--output", folder.at("report")];
+    const { stdout } = await runProgram("trace", ...words, "--", "sh", "-c", script);
+    expect(stdout).toBe("first\nsecond\n");
+    const report = JSON.parse(readFileSync(folder.at("report"), "utf8")) as Report;
+    const listed = report.files.map(({ path }) => path).filter((path) => path.startsWith("/etc/"));
+    expect({ complete: report.complete, listed }).toEqual({
+      complete: true,
+      listed: ["/etc/first", "/etc/second"],
+    });
+  });
+
   for (const words of [["--rootfs", ""], ["--rootfs="]]) {
     rootTest(`does not run the command on this machine for an empty name: ${words.join(" ")}`, async () => {
       using folder = temporaryFolder();

@@ -125,6 +125,59 @@ describe("Recording.open()", () => {
   });
 });
 
+describe("Recording.open() of a file that was renamed to a path that is listed", () => {
+  function recorded(events: readonly FileOpen[]) {
+    const inodes: Record<string, number> = { "/1/old": 11, "/1/both": 12 };
+    let asked = 0;
+    const reader = {
+      kind: (path: string) => {
+        asked++;
+        return image[path] ?? "none";
+      },
+      list: () => ({ files: new Set(["old", "both"]), others: new Set<string>() }),
+      inode: (path: string) => {
+        asked++;
+        return inodes[path] ?? 0;
+      },
+      xattr: () => undefined,
+    };
+    const files: string[] = [];
+    const recording = new Recording({
+      layers: new ImageLayers(["/1"], reader, { inodesTell: true }),
+      onFile: ({ path }) => files.push(path),
+    });
+    for (const event of events) recording.open(event);
+    return { files, counts: recording.counts, asked: () => asked, recording };
+  }
+
+  const old = open("/old", { inode: 11 });
+  const bothAsOld = open("/old", { inode: 12, isNew: true });
+
+  test("lists it under its own path", () => {
+    expect(recorded([old, bothAsOld]).files).toEqual(["/old", "/both"]);
+  });
+
+  test("lists it once, whatever name it is opened by", () => {
+    const { files, counts } = recorded([old, bothAsOld, bothAsOld, open("/both", { inode: 12 }), old]);
+    expect(files).toEqual(["/old", "/both"]);
+    expect(counts).toMatchObject({ listed: 2, runtime: 0 });
+  });
+
+  test("counts one that the container made, and lists the image's that comes behind it", () => {
+    const made = open("/old", { inode: 99, isNew: true });
+    const { files, counts } = recorded([old, made, bothAsOld]);
+    expect(files).toEqual(["/old", "/both"]);
+    expect(counts).toMatchObject({ listed: 2, runtime: 1 });
+  });
+
+  test("asks the file system nothing for repeats", () => {
+    const { recording, asked } = recorded([old, bothAsOld]);
+    const before = asked();
+    for (let time = 0; time < 10; time++) recording.open(bothAsOld);
+    expect(asked()).toBe(before);
+  });
+});
+
 describe("Recording.open() of a file whose mount nobody can tell of for sure", () => {
   const inodes: Record<string, number> = { "/1/old": 11, "/1/both": 12 };
   const told = new ImageLayers(
