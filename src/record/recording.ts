@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { isListable } from "../formats/list.ts";
 import type { Counts } from "../formats/provenance.ts";
-import type { ImageFile, ImageLayers } from "../image/layers.ts";
+import type { ImageLayers } from "../image/layers.ts";
 import { DELETED_SUFFIX } from "../trace/records.ts";
 import type { FileOpen, Loss, TraceObserver } from "../trace/trace.ts";
 
@@ -91,9 +91,11 @@ export class Recording implements TraceObserver {
   }
 
   #openInImage(file: FileOpen, layers: ImageLayers): void {
-    // Where nobody can tell of the mount, the path is a likely one: the inode decides, as it does for a new file.
-    const told = file.unplaced ? { ...file, isNew: true } : file;
-    const found = layers.find(told) ?? this.#findDeleted(told, layers);
+    // Where nobody can tell of the mount, the path is a likely one.
+    const find = (each: FileOpen) => (file.unplaced ? layers.findLikely(each) : layers.find(each));
+    let found = find(file);
+    if (found === undefined || found === "unsure") found = this.#findDeleted(file, find) ?? found;
+    if (found === "unsure") return this.#placeless();
     if (found !== undefined) {
       this.#add({ ...file, path: found.path }, found.layer);
       // It may have the name of another file that is listed: then it is a repeat from now on.
@@ -101,8 +103,6 @@ export class Recording implements TraceObserver {
       return;
     }
     if (file.deleted) this.counts.deleted++;
-    else if (file.unplaced && !file.isNew)
-      this.#placeless(); // a new file is none of the image's
     else if (this.#runtimeFiles) this.#add(file, LAYER_UNKNOWN);
     else this.counts.runtime++;
   }
@@ -111,10 +111,10 @@ export class Recording implements TraceObserver {
    * A file of a lower layer that was removed or replaced since keeps its number of links, so that the
    * kernel's suffix is all that tells of it. Being gone now, it was of the image when it was opened.
    */
-  #findDeleted(file: FileOpen, layers: ImageLayers): ImageFile | undefined {
+  #findDeleted<T>(file: FileOpen, find: (file: FileOpen) => T | undefined): T | undefined {
     if (!file.path.endsWith(DELETED_SUFFIX) && !file.deleted) return undefined;
     const path = file.path.endsWith(DELETED_SUFFIX) ? file.path.slice(0, -DELETED_SUFFIX.length) : file.path;
-    return layers.find({ ...file, path });
+    return find({ ...file, path });
   }
 
   #placeless(): void {

@@ -1,11 +1,11 @@
 import { dlopen, ptr } from "bun:ffi";
 import { describe, expect } from "bun:test";
-import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { holdCommand } from "../../src/cli/held-command.ts";
 import { loadShim } from "../../src/sys/shim.ts";
 import { commandLine, runProgram, runToEnd } from "../helpers/program.ts";
 import { rootTest } from "../helpers/root.ts";
-import { smallRootfs } from "../helpers/small-rootfs.ts";
+import { addProgram, smallRootfs } from "../helpers/small-rootfs.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
 import { changedPaths, treeOf } from "../helpers/tree.ts";
 import { waitFor } from "../helpers/wait-for.ts";
@@ -96,6 +96,29 @@ describe("optimizer trace --rootfs", () => {
       complete: true,
       listed: ["/etc/first", "/etc/second"],
     });
+  });
+
+  rootTest("takes no other file for one that was opened through a mount that is gone", async () => {
+    using folder = temporaryFolder();
+    const rootfs = smallRootfs(folder.path);
+    for (const name of ["mount", "unshare"]) addProgram(rootfs, name);
+    const numbers = Array.from({ length: 20 }, (_, index) => `${index}`);
+    for (const number of numbers) {
+      mkdirSync(`${rootfs}/a${number}`);
+      mkdirSync(`${rootfs}/b${number}`);
+      writeFileSync(`${rootfs}/a${number}/x`, `${number}\n`);
+      writeFileSync(`${rootfs}/b${number}/x`, "hidden\n");
+      linkSync(`${rootfs}/b${number}/x`, `${rootfs}/b${number}/x2`);
+    }
+    const script = 'for i; do unshare -m sh -c "mount --bind /a$i /b$i; exec cat /b$i/x"; done';
+    const words = ["--rootfs", rootfs, "--json", "--output", folder.at("report")];
+    const { stdout } = await runProgram("trace", ...words, "--", "sh", "-c", script, "sh", ...numbers);
+    expect(stdout).toBe(numbers.map((number) => `${number}\n`).join(""));
+    const report = JSON.parse(readFileSync(folder.at("report"), "utf8")) as Report;
+    const listed = report.files.map(({ path }) => path);
+    expect(listed.filter((path) => path.startsWith("/b") && path.endsWith("/x"))).toEqual([]);
+    const missing = numbers.filter((number) => !listed.includes(`/a${number}/x`));
+    expect(report.complete).toBe(missing.length === 0);
   });
 
   for (const words of [["--rootfs", ""], ["--rootfs="]]) {
