@@ -46,6 +46,10 @@ const exitCodes: Record<string, number> = { ENOENT: 127, EACCES: 126, ENOEXEC: 1
 const SETUP_FAILED = 125;
 const NO_DEVICE = deviceNumber(0, 0);
 
+/** Whatever a root file system is called, behind its prefix it is not the word for none: nor is no name at all. */
+const HOST_ROOT = "host";
+const ROOTFS_PREFIX = "rootfs:";
+
 /**
  * Starts a command and holds it. Rejects when it cannot be held; that
  * its program does not exist shows only later, as exit code 127.
@@ -104,13 +108,14 @@ export function becomeHeld(words: readonly string[]): number {
 }
 
 /** How the process that is held is told. */
-function toWords({ command, rootfs = "", environment: { base, variables } }: HoldOptions): string[] {
-  return [rootfs, base, `${variables.length}`, ...variables, ...command];
+function toWords({ command, rootfs, environment: { base, variables } }: HoldOptions): string[] {
+  const root = rootfs === undefined ? HOST_ROOT : `${ROOTFS_PREFIX}${rootfs}`;
+  return [root, base, `${variables.length}`, ...variables, ...command];
 }
 
-function fromWords([rootfs, base, count, ...rest]: readonly string[]): Omit<ExecHeldOptions, "wordFd"> {
+function fromWords([root = "", base, count, ...rest]: readonly string[]): Omit<ExecHeldOptions, "wordFd"> {
   return {
-    rootfs: rootfs || undefined,
+    rootfs: root === HOST_ROOT ? undefined : root.slice(ROOTFS_PREFIX.length),
     environment: base === "clean" ? "clean" : "inherited",
     variables: rest.slice(0, Number(count)),
     command: rest.slice(Number(count)),

@@ -14,6 +14,7 @@ export class Stop {
   readonly #settleMs: number | undefined;
   readonly #timers: Timer[] = [];
   #settle: Timer | undefined;
+  #isReached = false;
 
   /** @param ended the end of the container, process or command that is traced */
   constructor({ timeoutMs, settleMs }: StopOptions, ended: Promise<unknown>) {
@@ -28,8 +29,14 @@ export class Stop {
     return this.#reached.promise;
   }
 
+  /** Whether there was a reason. */
+  get isReached(): boolean {
+    return this.#isReached;
+  }
+
   /** Stops now. */
   now(reason: StopReason): void {
+    this.#isReached = true;
     for (const timer of this.#timers) clearTimeout(timer);
     clearTimeout(this.#settle);
     this.#reached.resolve(reason);

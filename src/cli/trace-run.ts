@@ -133,7 +133,7 @@ async function released(
   recording: Recording,
 ): Promise<StopReason> {
   using _progress = new Progress(recording.counts, options);
-  using _signals = onSignals(target, stop);
+  onSignals(target, stop);
   const outputs =
     options.untilLine === undefined ? [] : watchOutput(target, options.untilLine, () => stop.now("line"));
   target.held?.release();

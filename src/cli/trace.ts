@@ -99,6 +99,10 @@ async function findTarget(
   if (command === undefined && (rootfs !== undefined || flags["until-line"] !== undefined)) {
     throw new UsageError("--rootfs and --until-line go with a command; put it behind --");
   }
+  if (rootfs === "") {
+    const cure = "name a folder, or leave the flag out to run the command on this machine";
+    throw new UsageError(`--rootfs is empty, as an unset variable is; ${cure}`);
+  }
   const fromHost = flags["env-from-host"] ?? false;
   if (command === undefined && (env.length > 0 || fromHost)) {
     throw new UsageError("--env and --env-from-host go with a command; put it behind --");

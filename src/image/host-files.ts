@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, realpathSync, type Stats, statSync } from "node:fs";
 import { errorCode } from "../sys/errno.ts";
-import type { LayerReader, PathKind } from "./layers.ts";
+import type { LayerInode, LayerReader, PathKind } from "./layers.ts";
 
 /** What is at a path of this host; a link is a link. Latin1, like all paths here. */
 export function kindOf(path: string): PathKind {
@@ -13,10 +13,9 @@ export function kindOf(path: string): PathKind {
 }
 
 /** As LayerReader has it. */
-export function inodeOf(path: string): number | "shared" {
+export function inodeOf(path: string): LayerInode {
   const stats = lstat(path);
-  if (stats === undefined) return 0;
-  return Number(stats.nlink) > 1 ? "shared" : Number(stats.ino);
+  return { number: Number(stats?.ino ?? 0), isShared: Number(stats?.nlink ?? 0) > 1 };
 }
 
 /** As LayerReader has it. */

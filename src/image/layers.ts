@@ -1,14 +1,20 @@
 /** What is at a path: `none` also where a part of it is no directory. */
 export type PathKind = "none" | "file" | "directory" | "whiteout" | "other";
 
+/** The inode of a file in a layer. */
+export interface LayerInode {
+  readonly number: number;
+  readonly isShared: boolean;
+}
+
 /** What the layers are read with. Paths are latin1; nothing follows a link at the end of a path. */
 export interface LayerReader {
   kind(path: string): PathKind;
   /**
-   * The number of the inode at a path; 0 when there is none, `shared` when it has several names: a copy
-   * of such a file gets a number of its own.
+   * The inode at a path: number 0 when there is none, `isShared` when it has several names: a copy of such
+   * a file gets a number of its own.
    */
-  inode(path: string): number | "shared";
+  inode(path: string): LayerInode;
   /** The names in a directory: those that are surely regular files, and the others. */
   list(path: string): { readonly files: ReadonlySet<string>; readonly others: ReadonlySet<string> };
   /** An extended attribute, or undefined. */
@@ -93,18 +99,43 @@ export class ImageLayers {
    * something was renamed: then the inode does, as overlay keeps the numbers of the image's files.
    */
   find({ path, inode, device, isNew }: OpenedFile): ImageFile | undefined {
-    const slash = path.lastIndexOf("/");
-    const folder = path.slice(0, slash);
-    const file = path.slice(slash + 1);
+    const [folder, file] = splitPath(path);
     const part = this.#partWith(folder, file);
-    const isMade = this.#imageDevice !== undefined && device !== undefined && device !== this.#imageDevice;
+    const isMade = this.#isMade(device);
     if (!this.#inodesTell || (part !== undefined && !isNew && !isMade))
       return part && this.#fileIn(part, folder, file);
-    const here = part === undefined ? 0 : this.#reader.inode(`${part.path}/${file}`);
-    // The copy of a file with several names may be shown as if it had been made.
-    if (part !== undefined && (here === "shared" || (here === inode && !isMade)))
-      return this.#fileIn(part, folder, file);
-    if (isMade) return undefined;
+    if (part !== undefined) {
+      const here = this.#reader.inode(`${part.path}/${file}`);
+      // The copy of a file with several names may be shown as if it had been made.
+      if (here.isShared || (here.number === inode && !isMade)) return this.#fileIn(part, folder, file);
+    }
+    return isMade ? undefined : this.#findByInode(folder, inode);
+  }
+
+  /**
+   * The same for a file whose path is only a likely one: the inode has to confirm it, which it does for a file
+   * that was not copied up, also when that has several names. `unsure` where it cannot tell.
+   */
+  findLikely({ path, inode, device, isNew }: OpenedFile): ImageFile | "unsure" | undefined {
+    const [folder, file] = splitPath(path);
+    const isMade = this.#isMade(device);
+    const part = this.#partWith(folder, file);
+    const here = part && this.#reader.inode(`${part.path}/${file}`);
+    // The copy of a file gets another number where inodes do not tell, and where it has several names.
+    const mayBeCopy = !this.#inodesTell || here?.isShared === true;
+    const isConfirmed = here?.number === inode && !isMade && (this.#inodesTell || !isNew);
+    if (part !== undefined && isConfirmed) return this.#fileIn(part, folder, file);
+    const found = this.#inodesTell && !isMade ? this.#findByInode(folder, inode) : undefined;
+    // A new file is none of the image's, unless it is a copy.
+    return found ?? ((isNew || isMade) && !mayBeCopy ? undefined : "unsure");
+  }
+
+  #isMade(device: number | undefined): boolean {
+    return this.#imageDevice !== undefined && device !== undefined && device !== this.#imageDevice;
+  }
+
+  /** The file in a folder, by its inode. */
+  #findByInode(folder: string, inode: number): ImageFile | undefined {
     for (const each of this.#parts(folder)) {
       const name = each.nameOf(inode);
       // A name that a higher layer hides cannot have been opened.
@@ -116,8 +147,7 @@ export class ImageLayers {
 
   /** The layer (0 = bottom) that a regular file at `path` comes from; undefined when the image has none there. */
   layerOf(path: string): number | undefined {
-    const slash = path.lastIndexOf("/");
-    const [folder, name] = [path.slice(0, slash), path.slice(slash + 1)];
+    const [folder, name] = splitPath(path);
     const part = this.#partWith(folder, name);
     return part && this.#fileIn(part, folder, name).layer;
   }
@@ -166,6 +196,12 @@ export class ImageLayers {
   }
 }
 
+/** The folder, without a slash behind it, and the name. */
+function splitPath(path: string): [folder: string, name: string] {
+  const slash = path.lastIndexOf("/");
+  return [path.slice(0, slash), path.slice(slash + 1)];
+}
+
 /** Names asked for one by one before the whole directory is listed: that costs less from then on. */
 const PROBES_MAX = 16;
 /** Of larger folders not all files are known by their inodes. */
@@ -205,7 +241,7 @@ class LayerDirectory {
     const names = new Map<number, string>();
     for (const name of [...this.#listing.files].slice(0, INODES_MAX)) {
       const inode = this.#reader.inode(`${this.path}/${name}`);
-      if (inode !== "shared") names.set(inode, name);
+      if (!inode.isShared) names.set(inode.number, name);
     }
     return names;
   }

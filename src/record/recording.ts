@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { isListable } from "../formats/list.ts";
 import type { Counts } from "../formats/provenance.ts";
-import type { ImageFile, ImageLayers } from "../image/layers.ts";
+import type { ImageLayers } from "../image/layers.ts";
 import { DELETED_SUFFIX } from "../trace/records.ts";
 import type { FileOpen, Loss, TraceObserver } from "../trace/trace.ts";
 
@@ -26,6 +26,11 @@ export interface RecordingOptions {
   readonly onFile: (file: RecordedFile, layer: number) => void;
 }
 
+interface FileIdentity {
+  readonly inode: number;
+  readonly device: FileOpen["device"] | undefined;
+}
+
 /** A loss is counted each time, and named once; more kinds than this cannot be. */
 const TROUBLE_MAX = 32;
 const LAYER_UNKNOWN = -1;
@@ -35,7 +40,8 @@ export class Recording implements TraceObserver {
   readonly #layers: ImageLayers | undefined;
   readonly #runtimeFiles: boolean;
   readonly #onFile: (file: RecordedFile, layer: number) => void;
-  readonly #seen = new Set<string>();
+  /** The listed paths, each with the file that was opened under it last. */
+  readonly #seen = new Map<string, FileIdentity>();
   readonly #trouble = new Set<string>();
   readonly #layerOfLine: number[] = [];
   readonly counts: Counts = {
@@ -68,7 +74,7 @@ export class Recording implements TraceObserver {
 
   open(file: FileOpen): void {
     this.counts.events++;
-    if (this.#seen.has(file.path)) return;
+    if (this.#isRepeat(file)) return;
     if ((file.mode & constants.S_IFMT) !== constants.S_IFREG) {
       this.counts.notRegular++;
       return;
@@ -85,13 +91,18 @@ export class Recording implements TraceObserver {
   }
 
   #openInImage(file: FileOpen, layers: ImageLayers): void {
-    // Where nobody can tell of the mount, the path is a likely one: the inode decides, as it does for a new file.
-    const told = file.unplaced ? { ...file, isNew: true } : file;
-    const found = layers.find(told) ?? this.#findDeleted(told, layers);
-    if (found !== undefined) return this.#add({ ...file, path: found.path }, found.layer);
+    // Where nobody can tell of the mount, the path is a likely one.
+    const find = (each: FileOpen) => (file.unplaced ? layers.findLikely(each) : layers.find(each));
+    let found = find(file);
+    if (found === undefined || found === "unsure") found = this.#findDeleted(file, find) ?? found;
+    if (found === "unsure") return this.#placeless();
+    if (found !== undefined) {
+      this.#add({ ...file, path: found.path }, found.layer);
+      // It may have the name of another file that is listed: then it is a repeat from now on.
+      if (found.path !== file.path && this.#seen.has(file.path)) this.#remember(file);
+      return;
+    }
     if (file.deleted) this.counts.deleted++;
-    else if (file.unplaced && !file.isNew)
-      this.#placeless(); // a new file is none of the image's
     else if (this.#runtimeFiles) this.#add(file, LAYER_UNKNOWN);
     else this.counts.runtime++;
   }
@@ -100,10 +111,10 @@ export class Recording implements TraceObserver {
    * A file of a lower layer that was removed or replaced since keeps its number of links, so that the
    * kernel's suffix is all that tells of it. Being gone now, it was of the image when it was opened.
    */
-  #findDeleted(file: FileOpen, layers: ImageLayers): ImageFile | undefined {
+  #findDeleted<T>(file: FileOpen, find: (file: FileOpen) => T | undefined): T | undefined {
     if (!file.path.endsWith(DELETED_SUFFIX) && !file.deleted) return undefined;
     const path = file.path.endsWith(DELETED_SUFFIX) ? file.path.slice(0, -DELETED_SUFFIX.length) : file.path;
-    return layers.find({ ...file, path });
+    return find({ ...file, path });
   }
 
   #placeless(): void {
@@ -121,9 +132,20 @@ export class Recording implements TraceObserver {
     if (this.#trouble.size < TROUBLE_MAX) this.#trouble.add(reason);
   }
 
+  /** A path alone does not tell: another file of the image may have been renamed to it since. */
+  #isRepeat({ path, inode, device }: FileOpen): boolean {
+    const seen = this.#seen.get(path);
+    return seen !== undefined && seen.inode === inode && seen.device === device;
+  }
+
+  #remember({ path, inode, device }: FileOpen): void {
+    this.#seen.set(path, { inode, device });
+  }
+
   #add(file: FileOpen, layer: number): void {
-    if (this.#seen.has(file.path)) return;
-    this.#seen.add(file.path);
+    const isListed = this.#seen.has(file.path);
+    this.#remember(file);
+    if (isListed) return;
     if (isListable(file.path)) {
       this.counts.listed++;
       this.counts.listedBytes += file.sizeBytes;

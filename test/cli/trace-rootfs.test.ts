@@ -1,10 +1,11 @@
 import { dlopen, ptr } from "bun:ffi";
 import { describe, expect } from "bun:test";
-import { chmodSync, chownSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { holdCommand } from "../../src/cli/held-command.ts";
 import { loadShim } from "../../src/sys/shim.ts";
-import { commandLine, runToEnd } from "../helpers/program.ts";
+import { commandLine, runProgram, runToEnd } from "../helpers/program.ts";
 import { rootTest } from "../helpers/root.ts";
-import { smallRootfs } from "../helpers/small-rootfs.ts";
+import { addProgram, smallRootfs } from "../helpers/small-rootfs.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
 import { changedPaths, treeOf } from "../helpers/tree.ts";
 import { waitFor } from "../helpers/wait-for.ts";
@@ -80,6 +81,63 @@ describe("optimizer trace --rootfs", () => {
       }
     });
   }
+
+  rootTest("lists a file of the image that is renamed to a path that is listed already", async () => {
+    using folder = temporaryFolder();
+    const rootfs = smallRootfs(folder.path);
+    for (const name of ["first", "second"]) writeFileSync(`${rootfs}/etc/${name}`, `${name}\n`);
+    const script = "cat /etc/first; mv /etc/second /etc/first; cat /etc/first";
+    const words = ["--rootfs", rootfs, "--json", "--output", folder.at("report")];
+    const { stdout } = await runProgram("trace", ...words, "--", "sh", "-c", script);
+    expect(stdout).toBe("first\nsecond\n");
+    const report = JSON.parse(readFileSync(folder.at("report"), "utf8")) as Report;
+    const listed = report.files.map(({ path }) => path).filter((path) => path.startsWith("/etc/"));
+    expect({ complete: report.complete, listed }).toEqual({
+      complete: true,
+      listed: ["/etc/first", "/etc/second"],
+    });
+  });
+
+  rootTest("takes no other file for one that was opened through a mount that is gone", async () => {
+    using folder = temporaryFolder();
+    const rootfs = smallRootfs(folder.path);
+    for (const name of ["mount", "unshare"]) addProgram(rootfs, name);
+    const numbers = Array.from({ length: 20 }, (_, index) => `${index}`);
+    for (const number of numbers) {
+      mkdirSync(`${rootfs}/a${number}`);
+      mkdirSync(`${rootfs}/b${number}`);
+      writeFileSync(`${rootfs}/a${number}/x`, `${number}\n`);
+      writeFileSync(`${rootfs}/b${number}/x`, "hidden\n");
+      linkSync(`${rootfs}/b${number}/x`, `${rootfs}/b${number}/x2`);
+    }
+    const script = 'for i; do unshare -m sh -c "mount --bind /a$i /b$i; exec cat /b$i/x"; done';
+    const words = ["--rootfs", rootfs, "--json", "--output", folder.at("report")];
+    const { stdout } = await runProgram("trace", ...words, "--", "sh", "-c", script, "sh", ...numbers);
+    expect(stdout).toBe(numbers.map((number) => `${number}\n`).join(""));
+    const report = JSON.parse(readFileSync(folder.at("report"), "utf8")) as Report;
+    const listed = report.files.map(({ path }) => path);
+    expect(listed.filter((path) => path.startsWith("/b") && path.endsWith("/x"))).toEqual([]);
+    const missing = numbers.filter((number) => !listed.includes(`/a${number}/x`));
+    expect(report.complete).toBe(missing.length === 0);
+  });
+
+  for (const words of [["--rootfs", ""], ["--rootfs="]]) {
+    rootTest(`does not run the command on this machine for an empty name: ${words.join(" ")}`, async () => {
+      using folder = temporaryFolder();
+      const { stderr, exitCode } = await runProgram("trace", ...words, "--", "touch", folder.at("made"));
+      expect(stderr).toContain("--rootfs is empty, as an unset variable is; name a folder");
+      expect(exitCode).toBe(2);
+      expect(existsSync(folder.at("made"))).toBe(false);
+    });
+  }
+
+  rootTest("holds no command for an empty name between its two processes", async () => {
+    using folder = temporaryFolder();
+    const environment = { base: "clean", variables: [] } as const;
+    const held = holdCommand({ command: ["touch", folder.at("made")], rootfs: "", environment });
+    await expect(held).rejects.toThrow("The command could not be started");
+    expect(existsSync(folder.at("made"))).toBe(false);
+  });
 
   rootTest("gives the command a root folder with the owner, mode and attributes of the image's", async () => {
     using folder = temporaryFolder();

@@ -1,5 +1,5 @@
 import { describe, expect } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { commandLine, powerless, runProgram, runToEnd } from "../helpers/program.ts";
 import { rootTest } from "../helpers/root.ts";
 import { temporaryFolder } from "../helpers/temporary-folder.ts";
@@ -41,6 +41,36 @@ describe("optimizer trace", () => {
     const { stdout } = await runProgram("trace", "--", "echo", "--help", "--", "-x");
     expect(stdout).toStartWith("--help -- -x\n");
   });
+
+  for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) {
+    rootTest(
+      `writes the list, and leaves no command, when ${signal} comes while the command ends`,
+      async () => {
+        using folder = temporaryFolder();
+        writeFileSync(folder.at("read"), "read\n");
+        const script = 'trap "echo asked" TERM; echo $$; cat "$0"; while :; do sleep 0.1; done';
+        // The end of the trace asks the command to end; it does not, and would be waited for.
+        const words = ["trace", "--settle", "500ms", "-o", folder.at("list"), "--"];
+        await using child = Bun.spawn(commandLine([...words, "sh", "-c", script, folder.at("read")]), {
+          stdio: ["ignore", "pipe", "pipe"],
+        });
+        const reader = child.stdout.getReader();
+        let said = "";
+        while (!said.endsWith("asked\n")) {
+          const { value, done } = await reader.read();
+          expect(done).toBe(false);
+          said += Buffer.from(value ?? "").toString();
+        }
+        const startMs = performance.now();
+        child.kill(signal);
+        expect(await child.exited).toBe(0);
+        // It would be killed after 5 seconds.
+        expect(performance.now() - startMs).toBeLessThan(4000);
+        expect(existsSync(`/proc/${said.split("\n", 1)[0]}`)).toBe(false);
+        expect(readFileSync(folder.at("list"), "utf8")).toContain(`${folder.at("read")}\n`);
+      },
+    );
+  }
 
   rootTest("tells the cure without the right to trace", async () => {
     expect(await runToEnd(commandLine(["trace", "--", "true"], powerless))).toEqual({

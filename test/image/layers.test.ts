@@ -293,12 +293,12 @@ describe("ImageLayers.layerOf()", () => {
 
 describe("ImageLayers.find() where the device tells files of the image from others", () => {
   const IMAGE = 41;
-  const inodes: Record<string, number | "shared"> = { "/l/a": 1, "/l/b": 2, "/l/c": "shared" };
+  const inodes: Record<string, number> = { "/l/a": 1, "/l/b": 2, "/l/c": 3 };
   const layers = new ImageLayers(
     ["/l"],
     {
       kind: (path) => (inodes[path] === undefined ? "none" : "file"),
-      inode: (path) => inodes[path] ?? 0,
+      inode: (path) => ({ number: inodes[path] ?? 0, isShared: path === "/l/c" }),
       list: () => ({ files: new Set(["a", "b", "c"]), others: new Set() }),
       xattr: () => undefined,
     },

@@ -19,7 +19,7 @@ const layers = new ImageLayers(["/2", "/1"], {
     const names = Object.keys(image).filter((path) => path.startsWith(`${folder}/`));
     return { files: new Set(), others: new Set(names.map((path) => path.slice(folder.length + 1))) };
   },
-  inode: () => 0,
+  inode: () => ({ number: 0, isShared: false }),
   xattr: () => undefined,
 });
 
@@ -125,30 +125,110 @@ describe("Recording.open()", () => {
   });
 });
 
-describe("Recording.open() of a file whose mount nobody can tell of for sure", () => {
-  const inodes: Record<string, number> = { "/1/old": 11, "/1/both": 12 };
-  const told = new ImageLayers(
-    ["/1"],
-    {
-      kind: (path) => image[path] ?? "none",
-      list: () => ({ files: new Set(["old", "both", "kept (deleted)"]), others: new Set() }),
-      inode: (path) => inodes[path] ?? 0,
+describe("Recording.open() of a file that was renamed to a path that is listed", () => {
+  function recorded(events: readonly FileOpen[]) {
+    const inodes: Record<string, number> = { "/1/old": 11, "/1/both": 12 };
+    let asked = 0;
+    const reader = {
+      kind: (path: string) => {
+        asked++;
+        return image[path] ?? "none";
+      },
+      list: () => ({ files: new Set(["old", "both"]), others: new Set<string>() }),
+      inode: (path: string) => {
+        asked++;
+        return { number: inodes[path] ?? 0, isShared: false };
+      },
       xattr: () => undefined,
-    },
-    { inodesTell: true },
-  );
+    };
+    const files: string[] = [];
+    const recording = new Recording({
+      layers: new ImageLayers(["/1"], reader, { inodesTell: true }),
+      onFile: ({ path }) => files.push(path),
+    });
+    for (const event of events) recording.open(event);
+    return { files, counts: recording.counts, asked: () => asked, recording };
+  }
 
-  for (const [what, inode, paths, lost] of [
-    ["lists it when the file at that path has its inode", 11, ["/old"], 0],
-    ["lists it under the name that its inode has there", 12, ["/both"], 0],
-    ["says that something is missing when it is another file", 99, [], 1],
-  ] as const) {
+  const old = open("/old", { inode: 11 });
+  const bothAsOld = open("/old", { inode: 12, isNew: true });
+
+  test("lists it under its own path", () => {
+    expect(recorded([old, bothAsOld]).files).toEqual(["/old", "/both"]);
+  });
+
+  test("lists it once, whatever name it is opened by", () => {
+    const { files, counts } = recorded([old, bothAsOld, bothAsOld, open("/both", { inode: 12 }), old]);
+    expect(files).toEqual(["/old", "/both"]);
+    expect(counts).toMatchObject({ listed: 2, runtime: 0 });
+  });
+
+  test("counts one that the container made, and lists the image's that comes behind it", () => {
+    const made = open("/old", { inode: 99, isNew: true });
+    const { files, counts } = recorded([old, made, bothAsOld]);
+    expect(files).toEqual(["/old", "/both"]);
+    expect(counts).toMatchObject({ listed: 2, runtime: 1 });
+  });
+
+  test("asks the file system nothing for repeats", () => {
+    const { recording, asked } = recorded([old, bothAsOld]);
+    const before = asked();
+    for (let time = 0; time < 10; time++) recording.open(bothAsOld);
+    expect(asked()).toBe(before);
+  });
+});
+
+describe("Recording.open() of a file whose mount nobody can tell of for sure", () => {
+  const inodes: Record<string, number> = { "/1/old": 11, "/1/both": 12, "/1/kept (deleted)": 13 };
+  const layersThat = (traits: { inodesTell: boolean }) =>
+    new ImageLayers(
+      ["/1"],
+      {
+        kind: (path) => image[path] ?? "none",
+        list: () => ({ files: new Set(["old", "both", "kept (deleted)"]), others: new Set() }),
+        inode: (path) => ({ number: inodes[path] ?? 0, isShared: path.startsWith("/1/kept") }),
+        xattr: () => undefined,
+      },
+      traits,
+    );
+  const tell = layersThat({ inodesTell: true });
+  const doNot = layersThat({ inodesTell: false });
+
+  for (const [what, told, path, file, paths, counts] of [
+    ["lists it when the file at that path has its inode", tell, "/old", { inode: 11 }, ["/old"], {}],
+    ["lists it under the name that its inode has there", tell, "/old", { inode: 12 }, ["/both"], {}],
+    ["says that something is missing when it is another file", tell, "/old", { inode: 99 }, [], { lost: 1 }],
+    ["counts a new file", tell, "/old", { inode: 99, isNew: true }, [], { runtime: 1 }],
+    ["lists a removed file by its inode", tell, "/old (deleted)", { inode: 11 }, ["/old"], {}],
+    ["says that a removed one is missing", tell, "/old", { inode: 99, deleted: true }, [], { lost: 1 }],
+    [
+      "does not miss a new one that was removed",
+      tell,
+      "/o",
+      { isNew: true, deleted: true },
+      [],
+      { deleted: 1 },
+    ],
+    [
+      "lists one of several names by its inode",
+      tell,
+      "/kept (deleted)",
+      { inode: 13 },
+      ["/kept (deleted)"],
+      {},
+    ],
+    ["takes another file for none of several names", tell, "/kept (deleted)", { inode: 99 }, [], { lost: 1 }],
+    ["cannot tell a copy of those", tell, "/kept (deleted)", { inode: 99, isNew: true }, [], { lost: 1 }],
+    ["lists it by its inode where copies are not told", doNot, "/old", { inode: 11 }, ["/old"], {}],
+    ["takes no other file where copies are not told", doNot, "/old", { inode: 99 }, [], { lost: 1 }],
+    ["cannot tell a copy there", doNot, "/old", { inode: 99, isNew: true }, [], { lost: 1 }],
+  ] as [string, ImageLayers, string, Partial<FileOpen>, string[], Partial<Recording["counts"]>][]) {
     test(what, () => {
       const files: string[] = [];
       const recording = new Recording({ layers: told, onFile: ({ path }) => files.push(path) });
-      recording.open(open("/old", { inode, unplaced: true }));
-      expect(files).toEqual([...paths]);
-      expect(recording.counts).toMatchObject({ lost, runtime: 0 });
+      recording.open(open(path, { ...file, unplaced: true }));
+      expect(files).toEqual(paths);
+      expect(recording.counts).toMatchObject({ lost: 0, runtime: 0, deleted: 0, ...counts });
     });
   }
 });
