@@ -313,6 +313,7 @@ static const struct place places[] = {
 	{ "listxattr", 0, hold_under, "attributes of the root folder" },
 	{ "open@opt_mount_overlay", 0, hold_under, "a file to try the overlay with" },
 	{ "fdopendir", 0, hold_under, "a file to try the overlay with" },
+	{ "statx@is_mounted_over", 0, hold_under, "a mount among the files to try the overlay with" },
 	{ "fstatat", 0, hold_under, "a file to try the overlay with" },
 	{ "openat", 0, hold_under, "a file to try the overlay with" },
 	{ "mkdir@make_folders", 3, hold_under, "folders of the overlay that is tried" },

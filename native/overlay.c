@@ -128,6 +128,15 @@ static bool can_be_tried(const struct stat *st)
 	       (S_ISLNK(st->st_mode) || (S_ISREG(st->st_mode) && st->st_size <= COPY_BYTES_MAX));
 }
 
+/* An overlay shows what is below a mount, not what is in it. A device does not tell: a bind mount may have the same. */
+static bool is_mounted_over(int folder, const char *name)
+{
+	struct statx st;
+
+	return statx(folder, name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, 0, &st) == 0 &&
+	       (st.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+}
+
 /*
  * Finds a file to try the overlay with, in `folder` or below, whose path so far is in
  * `path`; its own comes to be there. Closes `folder`. `entries_left` counts names down.
@@ -151,6 +160,8 @@ static bool find_file(int folder, char path[PATH_MAX], int depth, int *entries_l
 		if (strcmp(entry->d_name, MARKER + 1) == 0)
 			continue;
 		if (length + 1 + strlen(entry->d_name) >= PATH_MAX)
+			continue;
+		if (is_mounted_over(folder, entry->d_name))
 			continue;
 		if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;

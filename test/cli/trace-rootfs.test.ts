@@ -1,6 +1,15 @@
 import { dlopen, ptr } from "bun:ffi";
 import { describe, expect } from "bun:test";
-import { chmodSync, chownSync, existsSync, linkSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { holdCommand } from "../../src/cli/held-command.ts";
 import { loadShim } from "../../src/sys/shim.ts";
 import { commandLine, runProgram, runToEnd } from "../helpers/program.ts";
@@ -81,6 +90,32 @@ describe("optimizer trace --rootfs", () => {
       }
     });
   }
+
+  rootTest(
+    "tells files of the image from others in a folder that is mounted over in many places",
+    async () => {
+      using folder = temporaryFolder();
+      const rootfs = smallRootfs(folder.path);
+      rmSync(`${rootfs}/bin`);
+      writeFileSync(`${rootfs}/etc/issue`, "of the image\n");
+      mkdirSync(folder.at("other"));
+      writeFileSync(folder.at("other/file"), "no part of the image\n");
+      for (let number = 0; number < 20; number++) mkdirSync(`${rootfs}/mounted-${number}`);
+      // All but the one file are mounted over: in memory, or with a folder of the same file system.
+      const cover = [
+        "for each in rootfs/mounted-*; do mount -t tmpfs tmpfs $each && touch $each/file || exit 1; done",
+        "for each in rootfs/usr rootfs/lib*; do mount --bind other $each || exit 1; done",
+      ].join("; ");
+      const script = "rm /etc/issue; echo mine > /etc/issue; cat /etc/issue";
+      const words = ["trace", "--rootfs", rootfs, "--json", "--output", folder.at("report")];
+      const before = mountedBy(cover, folder.path);
+      const { stdout, stderr } = await runToEnd(commandLine([...words, "--", "sh", "-c", script], before));
+      expect({ stdout, stderr }).toMatchObject({ stdout: "mine\n" });
+      const report = JSON.parse(readFileSync(folder.at("report"), "utf8")) as Report;
+      expect(report.replacedListed).toBeNull();
+      expect(report.files.map(({ path }) => path)).not.toContain("/etc/issue");
+    },
+  );
 
   rootTest("lists a file of the image that is renamed to a path that is listed already", async () => {
     using folder = temporaryFolder();
