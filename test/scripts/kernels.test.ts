@@ -42,7 +42,12 @@ describe("a case's check", () => {
 
   test("names each file that a list lacks or has besides, and its holes", () => {
     const files = [{ path: "/start.sh" }, { path: "/etc/none" }];
-    const stdout = JSON.stringify({ complete: false, trouble: ["queue overflow"], files });
+    const stdout = JSON.stringify({
+      complete: false,
+      trouble: ["queue overflow"],
+      replacedListed: null,
+      files,
+    });
     const problems = trace.check({ ...output, stdout }, kernelOf("6.1"));
     expect(problems).toEqual([
       "not complete: queue overflow",

@@ -17,13 +17,23 @@ echo made > /data/made
 cat /data/made
 cat /data/removed
 rm /data/removed
+rm /data/replaced
+echo made > /data/replaced
+cat /data/replaced
+echo made > /data/over.new
+mv /data/over.new /data/over
+cat /data/over
+chmod 600 /data/changed
+mv /data/renamed /data/renamed.new
+echo 2 > /proc/sys/vm/drop_caches
+cat /data/changed /data/renamed.new
 for file in /data/many/*; do cat "$file"; done
 for turn in 1 2 3; do cat /data/many/0*; done
 `;
 
 /**
  * The list, in order of first access. Not on it: the second open of a file, a link (its target is), what was made
- * at run time, and what nobody opens.
+ * at run time, also in the place of a file of the image, and what nobody opens.
  */
 const EXPECTED = [
   "/start.sh",
@@ -34,12 +44,15 @@ const EXPECTED = [
   "/data/other-name",
   "/data/with blanks",
   "/data/removed",
+  "/data/changed",
+  "/data/renamed",
   ...MANY,
 ];
 
 interface TraceResult {
   readonly complete: boolean;
   readonly trouble: readonly string[];
+  readonly replacedListed: string | null;
   readonly files: readonly { readonly path: string }[];
 }
 
@@ -56,6 +69,7 @@ export const trace: Case = {
     const paths = result.files.map(({ path }) => path);
     return [
       ...(result.complete ? [] : [`not complete: ${result.trouble.join("; ")}`]),
+      ...(result.replacedListed === null ? [] : [`replaced files are listed: ${result.replacedListed}`]),
       ...describeDifference(paths),
     ];
   },
@@ -79,11 +93,14 @@ async function makeRoot(folder: string): Promise<void> {
     await mkdir(join(root, name), { recursive: true });
   }
   await copyFile(join(busybox.folder, "bin/busybox"), join(root, "bin/busybox"));
-  for (const applet of ["sh", "cat", "rm"]) await symlink("busybox", join(root, "bin", applet));
+  for (const applet of ["sh", "cat", "chmod", "mv", "rm"])
+    await symlink("busybox", join(root, "bin", applet));
   await writeFile(join(root, "start.sh"), START);
   await chmod(join(root, "start.sh"), 0o755);
   const contents = EXPECTED.filter((path) => path.startsWith("/etc/") || path.startsWith("/data/"));
-  for (const path of [...contents, "/data/untouched"].filter((path) => path !== "/data/other-name")) {
+  for (const path of [...contents, "/data/untouched", "/data/replaced", "/data/over"].filter(
+    (path) => path !== "/data/other-name",
+  )) {
     await writeFile(join(root, path), `${path}\n`);
   }
   await link(join(root, "data/one-name"), join(root, "data/other-name"));
