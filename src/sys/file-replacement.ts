@@ -62,12 +62,13 @@ const REFUSED = new Set(["EACCES", "EPERM", "EROFS", "ENOENT", "EOPNOTSUPP", "EN
 async function makeNew(
   place: FilePlace,
   older: Stats | undefined,
-  { linkFile, mode }: ReplacementOptions,
+  { linkFile, mode, foreign }: ReplacementOptions,
 ): Promise<Output | undefined> {
   // Asked again at the end: somebody may have made a file, or another one, in the meantime.
   const takeOver = async (file: FileHandle) => {
     const like = (await place.older()) ?? older;
-    return like === undefined || (await becomeLike(file, like));
+    if (like === undefined || (await becomeLike(file, like))) return true;
+    return foreign === "replace"; // it is our own then
   };
   try {
     const unnamed = linkFile && (await openUnnamed(place, mode));
