@@ -180,6 +180,8 @@ function crioFiles(args: readonly string[]): TextFile[] {
   return [readTextFile(main), ...names.map((name) => readTextFile(join(folder, name)))];
 }
 
+/** 1:3, as everywhere in Linux: by it people say that there is no configuration. */
+const NULL_DEVICE = 0x103;
 /** More is no configuration. */
 const TEXT_BYTES_MAX = 4 << 20;
 
@@ -189,6 +191,7 @@ export function readTextFile(path: string): TextFile {
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stats = fstatSync(fd);
+    if (stats.isCharacterDevice() && stats.rdev === NULL_DEVICE) return { path, text: "" };
     if (!stats.isFile()) return { path, text: undefined, error: "no regular file" };
     if (stats.size > TEXT_BYTES_MAX) return { path, text: undefined, error: "too large" };
     return { path, text: readFileSync(fd, "utf8"), changedAtMs: stats.mtimeMs };

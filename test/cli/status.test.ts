@@ -9,10 +9,19 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { childrenOf } from "../../scripts/rig/processes.ts";
 import { FakeRuntime } from "../helpers/fake-runtime.ts";
 import { heldContainer } from "../helpers/held-container.ts";
 import { type FakeContainer, fakeContainer } from "../helpers/nri-messages.ts";
-import { commandLine, connect, connectFrom, type Ended, preLaunch, runProgram } from "../helpers/program.ts";
+import {
+  commandLine,
+  connect,
+  connectFrom,
+  type Ended,
+  preLaunch,
+  runProgram,
+  runToEnd,
+} from "../helpers/program.ts";
 import { rootTest } from "../helpers/root.ts";
 import { type TemporaryFolder, temporaryFolder } from "../helpers/temporary-folder.ts";
 import { waitFor } from "../helpers/wait-for.ts";
@@ -30,6 +39,13 @@ const flags = (folder: TemporaryFolder): string[] => [
 
 function ask(folder: TemporaryFolder, ...words: readonly string[]): Promise<Ended> {
   return runProgram("status", "--run-dir", folder.at("run"), ...words);
+}
+
+/** What the doctor says of plugins that run, from where `before` starts it. */
+async function diagnose(folder: TemporaryFolder, before: readonly string[] = []): Promise<string> {
+  const words = ["doctor", "--run-dir", folder.at("run"), "--config", "/dev/null"];
+  const { stdout } = await runToEnd(commandLine(words, before), { PATH: process.env["PATH"] ?? "" });
+  return stdout.slice(stdout.search(/^\w+ +runtime|^\w+ +(?:containerd|cri-o)/m));
 }
 
 /** Asks until the answer is as it has to be, and tells how long after `sinceMs` the last question was asked. */
@@ -151,6 +167,12 @@ $`,
       "since a mount of the socket itself stays that of a runtime that has ended",
     );
     expect(answer.exitCode).toBe(1);
+    expect(await diagnose(folder)).toMatch(
+      new RegExp(
+        `^WRONG  running       pid ${child.pid}, started by itself: not connected to a runtime: .*ECONNREFUSED`,
+        "m",
+      ),
+    );
     child.kill("SIGTERM");
     await child.exited;
   });
@@ -233,6 +255,16 @@ $`,
         "                   hostPID: true in Kubernetes, --pid=host in Docker\n",
     );
     expect(exitCode).toBe(1);
+    const problem = "the processes of containerd cannot be seen from this pid namespace";
+    const [inside] = childrenOf(plugin.pid);
+    expect(await diagnose(folder)).toContain(
+      `WRONG  running       pid ${inside}, started by itself: ${problem}`,
+    );
+    const there = await diagnose(folder, ["nsenter", "-t", `${inside}`, "-m", "-p"]);
+    expect(there).toContain(
+      "warn   runtime       no containerd or CRI-O among the processes of this pid namespace",
+    );
+    expect(there).toMatch(new RegExp(`^WRONG  running       pid 1, started by itself: ${problem}`, "m"));
     await plugin.runtime.event("StartContainer", web("c1", container.pid));
     const note = await waitFor(
       "the note",
@@ -271,6 +303,9 @@ $`,
           "                   mount the host's /sys/fs/cgroup at the same path, read-only; or update CRI-O\n",
       );
       expect(exitCode).toBe(1);
+      expect(await diagnose(folder)).toMatch(
+        /^WRONG {2}running {7}pid \d+, started by itself: CRI-O 1\.35\.6 tells no pids/m,
+      );
       await plugin.runtime.event("StartContainer", web("c1", 0));
       await waitFor("the note", () => existsSync(folder.at("lists/nginx:latest.json")));
     });
