@@ -84,6 +84,11 @@ export class ImageLayers {
     this.#directories.set("", this.#roots);
   }
 
+  /** Whether the layers are where they were found: once they are gone, no file can be told to be of the image. */
+  areThere(): boolean {
+    return this.#roots.every(({ path }) => this.#reader.kind(path) === "directory");
+  }
+
   /** How many layers the image has. */
   get count(): number {
     return this.#roots.length - (this.#remapped ? 1 : 0);

@@ -127,6 +127,13 @@ export class Recording implements TraceObserver {
     this.fail(loss);
   }
 
+  /** To be called when the last event has come: an image that was taken away meanwhile has had files that nobody can tell. */
+  allEventsRead(): void {
+    if (this.#layers?.areThere() === false) {
+      this.fail("the image's layers were gone before all its files could be told");
+    }
+  }
+
   /** Notes a reason why the list may have holes. */
   fail(reason: string): void {
     if (this.#trouble.size < TROUBLE_MAX) this.#trouble.add(reason);

@@ -24,6 +24,7 @@ export async function closeTrace({ tracer, trace, recording, rootLives }: Closed
   if ((await unlessStuck(trace.drained(), progress, CLOSE_PATIENCE_MS)) === "stuck") {
     recording.fail("events did not arrive in time");
   }
+  recording.allEventsRead();
   // A helper of its own takes the mark back: what the others do says nothing of it.
   const loss = await unlessStuck(trace.close(rootLives), () => 0, CLOSE_PATIENCE_MS);
   if (loss !== undefined && loss !== "stuck") recording.lost(loss);

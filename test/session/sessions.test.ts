@@ -9,6 +9,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
+import { join } from "node:path";
 import type { Config } from "../../src/config.ts";
 import { inTurn } from "../../src/record/disk-turns.ts";
 import { findResults } from "../../src/results/find-results.ts";
@@ -400,6 +401,21 @@ describe("Sessions", () => {
       expect(names(its.folder)).toEqual(["nginx:latest.json"]);
     },
   );
+
+  rootTest("an image that is taken away before all is read makes the list incomplete", async () => {
+    await using its = await bench();
+    const layer = its.folder.at("layer");
+    mkdirSync(layer);
+    writeFileSync(join(layer, "a"), "a");
+    const container = await its.start("c1", {}, [layer]);
+    await container.tell("open", "/a");
+    renameSync(layer, its.folder.at("gone"));
+    await its.sessions.stop("c1");
+    expect(json(its.folder)).toMatchObject({
+      complete: false,
+      trouble: expect.arrayContaining(["the image's layers were gone before all its files could be told"]),
+    });
+  });
 
   rootTest("the end of the tracer makes the list incomplete", async () => {
     await using its = await bench();
